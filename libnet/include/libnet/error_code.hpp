@@ -1,0 +1,10 @@
+#pragma once
+
+#include <boost/system/error_code.hpp>
+
+namespace libnet {
+
+/// The code of a failure, the type Asio uses too: a number and the category that gives it a meaning.
+using error_code = boost::system::error_code;
+
+}  // namespace libnet
