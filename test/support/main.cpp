@@ -1,0 +1,34 @@
+#define BOOST_TEST_MODULE libnet
+#include "support/seed.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <random>
+#include <string>
+
+namespace libnet::test {
+
+namespace {
+
+std::uint64_t choose_seed() {
+  if (const char* given = std::getenv("LIBNET_TEST_SEED")) return std::stoull(given);
+  return std::random_device{}();
+}
+
+struct PrintSeed {
+  PrintSeed() { std::cout << "LIBNET_TEST_SEED=" << seed() << std::endl; }
+};
+
+}  // namespace
+
+std::uint64_t seed() {
+  static const std::uint64_t chosen = choose_seed();
+  return chosen;
+}
+
+BOOST_TEST_GLOBAL_FIXTURE(PrintSeed);
+
+}  // namespace libnet::test
