@@ -1,0 +1,249 @@
+#include "reactor/loop.hpp"
+
+#include <algorithm>
+#include <exception>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+
+#include "libnet/detail/recycling.hpp"
+#include "reactor/epoll_reactor.hpp"
+#include "reactor/portable_reactor.hpp"
+
+namespace libnet::reactor {
+
+namespace {
+
+// A listener that answers at once and is answered at once may keep a turn busy for ever; other handlers of the context
+// get their chance after this many rounds.
+constexpr int max_rounds = 8;
+
+std::unique_ptr<Reactor> make_reactor(Loop& loop) {
+#ifdef __linux__
+  if (loop.kind() == ReactorKind::epoll) return std::make_unique<EpollReactor>(loop);
+#endif
+  return std::make_unique<PortableReactor>(loop);
+}
+
+}  // namespace
+
+Loop::Loop(asio::io_context& context, asio::any_io_executor executor, ReactorKind kind)
+    : context_(&context),
+      executor_(std::move(executor)),
+      kind_(kind),
+      reactor_(make_reactor(*this)),
+      native_(executor_ == asio::any_io_executor(context.get_executor())) {}
+
+Loop::~Loop() { shutdown(); }
+
+struct Loop::TurnHandler {
+  using allocator_type = detail::RecyclingAllocator<void>;
+  allocator_type get_allocator() const noexcept { return {}; }
+
+  void operator()() const {
+    if (!loop->alive()) return;
+    loop->turn_posted_ = false;
+    loop->run_turn();
+  }
+
+  std::shared_ptr<Loop> loop;
+};
+
+void Loop::schedule(Task& task) {
+  if (!alive() || task.queued()) return;
+  ready_.push_back(task);
+  request_turn();
+}
+
+void Loop::unschedule(Task& task) noexcept {
+  if (task.queued()) List<Task>::remove(task);
+}
+
+void Loop::request_turn() {
+  if (in_turn_ || turn_posted_ || !alive()) return;
+  turn_posted_ = true;
+  if (native_) {
+    asio::post(context_->get_executor(), TurnHandler{shared_from_this()});
+  } else {
+    asio::post(executor_, TurnHandler{shared_from_this()});
+  }
+}
+
+/// One turn. Its end comes also when a completion handler throws.
+class Loop::TurnScope {
+ public:
+  explicit TurnScope(Loop& loop) : keep_(loop.shared_from_this()), loop_(loop) {
+    loop_.in_turn_ = true;
+    loop_.now_known_ = false;
+    loop_.last_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  }
+  TurnScope(const TurnScope&) = delete;
+  TurnScope& operator=(const TurnScope&) = delete;
+  ~TurnScope() {
+    loop_.in_turn_ = false;
+    loop_.now_known_ = false;
+    if (!loop_.alive()) return;
+    if (!loop_.ready_.empty()) loop_.request_turn();
+    loop_.wake_for_first_timer();
+    loop_.reactor_->end_turn();
+    loop_.settle_work();
+  }
+
+ private:
+  std::shared_ptr<Loop> keep_;
+  Loop& loop_;
+};
+
+void Loop::run_turn() {
+  if (in_turn_) return;  // a listener runs the context itself: the turn that runs already goes on afterwards
+  const TurnScope scope(*this);
+  run_expired_timers();
+  run_rounds();
+}
+
+void Loop::run_rounds() {
+  for (int round = 0; round < max_rounds && !ready_.empty(); ++round) {
+    List<Task> current;
+    current.prepend(ready_);
+    struct PutBack {
+      ~PutBack() { ready.prepend(rest); }
+      List<Task>& ready;
+      List<Task>& rest;
+    } const put_back{ready_, current};
+    while (!current.empty()) current.pop_front().run_task();
+  }
+}
+
+void Loop::settle_work() noexcept {
+  const bool wanted = work_ > 0;
+  if (wanted == holding_work_) return;
+  holding_work_ = wanted;
+  if (wanted) {
+    context_->get_executor().on_work_started();
+  } else {
+    context_->get_executor().on_work_finished();
+  }
+}
+
+TimePoint Loop::now() {
+  if (manual_clock_) return now_;
+  if (!in_turn_) return Clock::now();
+  if (!now_known_) {
+    now_ = Clock::now();
+    now_known_ = true;
+  }
+  return now_;
+}
+
+void Loop::use_manual_clock() {
+  now_ = Clock::now();
+  manual_clock_ = true;
+}
+
+void Loop::advance(Duration by) {
+  now_ += by;
+  request_turn();
+}
+
+void Loop::run_expired_timers() {
+  if (timers_.empty()) return;
+  const TimePoint time = now();
+  while (!timers_.empty() && timers_.front().deadline <= time) {
+    Timer& timer = *timers_.front().timer;
+    timer.stop();
+    timer.on_timer();
+  }
+}
+
+void Loop::start(Timer& timer, TimePoint deadline) {
+  timer.stop();
+  if (!alive()) return;
+  timers_.push_back({deadline, &timer});
+  timer.loop_ = this;
+  timer.position_ = timers_.size() - 1;
+  heap_place(timer.position_);
+  request_turn();
+}
+
+void Timer::stop() noexcept {
+  if (loop_ == nullptr) return;
+  loop_->heap_remove(position_);
+  loop_ = nullptr;
+}
+
+/// Moves the entry at `position` up or down to where the heap order wants it.
+void Loop::heap_place(std::size_t position) noexcept {
+  const HeapEntry entry = timers_[position];
+  const auto put = [this](std::size_t at, const HeapEntry& what) {
+    timers_[at] = what;
+    what.timer->position_ = at;
+  };
+  while (position > 0 && entry.deadline < timers_[(position - 1) / 2].deadline) {
+    put(position, timers_[(position - 1) / 2]);
+    position = (position - 1) / 2;
+  }
+  for (;;) {
+    std::size_t child = 2 * position + 1;
+    if (child >= timers_.size()) break;
+    if (child + 1 < timers_.size() && timers_[child + 1].deadline < timers_[child].deadline) ++child;
+    if (timers_[child].deadline >= entry.deadline) break;
+    put(position, timers_[child]);
+    position = child;
+  }
+  put(position, entry);
+}
+
+void Loop::heap_remove(std::size_t position) noexcept {
+  const HeapEntry last = timers_.back();
+  timers_.pop_back();
+  if (position == timers_.size()) return;
+  timers_[position] = last;
+  last.timer->position_ = position;
+  heap_place(position);
+}
+
+/// A wake-up that comes too early costs less than setting it anew for each timer that moved to a later time.
+void Loop::wake_for_first_timer() {
+  if (timers_.empty() || manual_clock_) return;
+  const TimePoint first = timers_.front().deadline;
+  const bool pending = wake_time_ != TimePoint::max() && wake_time_ > Clock::now();
+  if (pending && wake_time_ <= first) return;
+  wake_time_ = first;
+  reactor_->wake_at(first);
+}
+
+namespace {
+
+bool runs_here(const asio::any_io_executor& executor) {
+  if (const auto* plain = executor.target<asio::io_context::executor_type>()) return plain->running_in_this_thread();
+  if (const auto* strand = executor.target<asio::strand<asio::io_context::executor_type>>()) {
+    return strand->running_in_this_thread();
+  }
+  if (const auto* strand = executor.target<asio::strand<asio::any_io_executor>>()) {
+    return strand->running_in_this_thread();
+  }
+  return true;
+}
+
+}  // namespace
+
+bool Loop::on_right_thread() const noexcept {
+  const std::thread::id last = last_thread_.load(std::memory_order_relaxed);
+  if (!alive() || last == std::thread::id() || last == std::this_thread::get_id()) return true;
+  return context_->stopped() || runs_here(executor_);
+}
+
+void Loop::shutdown() noexcept {
+  if (!alive()) return;
+  reactor_->shutdown();
+  context_ = nullptr;
+  while (!timers_.empty()) timers_.front().timer->stop();
+  while (!ready_.empty()) ready_.pop_front();
+  while (!objects_.empty()) {
+    LoopObject& object = objects_.front();
+    List<LoopObject>::remove(object);
+    object.on_context_shutdown();
+  }
+}
+
+}  // namespace libnet::reactor

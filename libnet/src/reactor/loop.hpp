@@ -1,0 +1,219 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "libnet/errc.hpp"
+#include "libnet/reactor.hpp"
+#include "libnet/detail/intrusive_list.hpp"
+
+/// Readiness, the turn of the loop, the clock, and what keeps the loop running: all on a Boost.Asio io_context.
+namespace libnet::reactor {
+
+namespace asio = boost::asio;
+
+using detail::List;
+using detail::ListNode;
+
+class Loop;
+
+using Clock = std::chrono::steady_clock;
+using TimePoint = Clock::time_point;
+using Duration = Clock::duration;
+
+/// Something that is due: an element of the ready list. It must not be destroyed while `queued()`.
+class Task : public ListNode<Task> {
+ public:
+  virtual void run_task() = 0;
+  bool queued() const noexcept { return linked(); }
+
+ protected:
+  ~Task() = default;
+};
+
+/// A deadline. Timers never keep the loop running. Stopped by its destructor.
+class Timer {
+ public:
+  Timer() = default;
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  /// Runs inside a turn, after the timer was taken out of the queue; may start it again or destroy it.
+  virtual void on_timer() = 0;
+
+  bool armed() const noexcept { return loop_ != nullptr; }
+  void stop() noexcept;
+
+ protected:
+  virtual ~Timer() { stop(); }
+
+ private:
+  friend class Loop;
+  Loop* loop_ = nullptr;
+  std::size_t position_ = 0;  // in the loop's heap
+};
+
+/// One watched descriptor. Readiness is remembered until somebody who found it gone clears it.
+class Watch {
+ public:
+  Watch() = default;
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  /// Told from inside the loop, before the turn's ready list runs: schedule a task, do no work here.
+  virtual void on_ready() = 0;
+
+  bool readable = false;
+  bool writable = false;
+  bool hangup = false;  // the peer's end, an error or urgent data was signalled: read on until the end
+
+ protected:
+  virtual ~Watch() = default;
+
+ private:
+  friend class EpollReactor;
+  friend class PortableReactor;
+  int descriptor_ = -1;                 // -1: not attached
+  std::shared_ptr<void> registration_;  // what the portable reactor keeps
+};
+
+/// How descriptors become ready: the part in which the two reactors differ.
+class Reactor {
+ public:
+  virtual ~Reactor() = default;
+
+  /// Starts watching a non-blocking descriptor. The watch must be detached before it is destroyed or the descriptor closed.
+  virtual error_code attach(Watch& watch, int descriptor) = 0;
+  virtual void detach(Watch& watch) noexcept = 0;
+
+  /// Asks for `on_ready` when the descriptor becomes readable or writable.
+  virtual void await_readable(Watch& watch) = 0;
+  virtual void await_writable(Watch& watch) = 0;
+
+  /// Asks for a turn at the given time, in place of any time asked for before.
+  virtual void wake_at(TimePoint when) = 0;
+
+  /// Called in the loop at the end of every turn: the place where Asio's waits are started.
+  virtual void end_turn() = 0;
+
+  /// Gives up everything that belongs to the io_context.
+  virtual void shutdown() noexcept = 0;
+};
+
+/// Lives in the list of a loop, so that the end of the io_context can reach it.
+class LoopObject : public ListNode<LoopObject> {
+ public:
+  /// The io_context ends: drop listeners and handlers, run no user code.
+  virtual void on_context_shutdown() noexcept = 0;
+
+ protected:
+  ~LoopObject() = default;
+};
+
+/// One loop: an executor, its ready list, its clock. Sockets of a plain io_context share one; a strand has its own.
+///
+/// It may outlive its io_context: then `alive()` is false and every call does nothing.
+class Loop : public std::enable_shared_from_this<Loop> {
+ public:
+  /// The loop that serves `executor`. Its context must be an io_context, else std::invalid_argument.
+  static std::shared_ptr<Loop> of(const asio::any_io_executor& executor);
+
+  Loop(asio::io_context& context, asio::any_io_executor executor, ReactorKind kind);
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+  ~Loop();
+
+  const asio::any_io_executor& executor() const noexcept { return executor_; }
+  bool alive() const noexcept { return context_ != nullptr; }
+  ReactorKind kind() const noexcept { return kind_; }
+  Reactor& reactor() noexcept { return *reactor_; }
+
+  /// Puts the task into the ready list (once) and makes sure that a turn comes. Not from inside `Task::run_task` of a
+  /// task that is still queued; a task may schedule itself: it then runs again in the next round.
+  void schedule(Task& task);
+  void unschedule(Task& task) noexcept;
+
+  /// The time; the same for all who ask within one turn.
+  TimePoint now();
+  void start(Timer& timer, TimePoint deadline);
+  void start_after(Timer& timer, Duration delay) { start(timer, now() + delay); }
+
+  /// Replaces the clock by one that only moves when told; for tests.
+  void use_manual_clock();
+  void advance(Duration by);
+
+  /// `by` more (or fewer) objects want the loop to go on. Takes effect at the end of a turn.
+  void count_work(int by) noexcept { work_ += by; }
+
+  void add(LoopObject& object) noexcept { objects_.push_back(object); }
+  void remove(LoopObject& object) noexcept { objects_.remove(object); }
+
+  /// Runs one turn: expired timers, then the ready list in a bounded number of rounds. What is left gets a turn of its
+  /// own. An exception that leaves a task passes through; the rest is delivered by the next turn.
+  void run_turn();
+
+  /// Makes sure that a turn comes (again).
+  void request_turn();
+
+  bool in_turn() const noexcept { return in_turn_; }
+
+  /// True if the calling thread may use the objects of this loop (debug builds ask).
+  bool on_right_thread() const noexcept;
+
+  void shutdown() noexcept;
+
+  asio::io_context& context() noexcept { return *context_; }
+
+  /// True if the loop runs on the context's own executor, so that any handler of the context is inside the loop.
+  bool uses_context_executor() const noexcept { return native_; }
+
+  /// Asio counts a pending wait as work; these take that back, and give it again when the wait has ended. Only from
+  /// inside the loop: reaching zero outside `run()` would stop the context.
+  void discount_wait() noexcept { context_->get_executor().on_work_finished(); }
+  void recount_wait() noexcept { context_->get_executor().on_work_started(); }
+
+ private:
+  friend class Timer;
+  class TurnScope;
+
+  struct TurnHandler;
+  void run_rounds();
+  void settle_work() noexcept;
+  void run_expired_timers();
+  void heap_place(std::size_t position) noexcept;
+  void heap_remove(std::size_t position) noexcept;
+  void wake_for_first_timer();
+
+  struct HeapEntry {
+    TimePoint deadline;
+    Timer* timer;
+  };
+
+  asio::io_context* context_;
+  asio::any_io_executor executor_;
+  ReactorKind kind_;
+  std::unique_ptr<Reactor> reactor_;
+  List<Task> ready_;
+  List<LoopObject> objects_;
+  std::vector<HeapEntry> timers_;
+  TimePoint now_{};
+  TimePoint wake_time_ = TimePoint::max();
+  std::int64_t work_ = 0;
+  std::atomic<std::thread::id> last_thread_{};  // of the last turn
+  bool native_;
+  bool holding_work_ = false;
+  bool in_turn_ = false;
+  bool turn_posted_ = false;
+  bool now_known_ = false;
+  bool manual_clock_ = false;
+};
+
+}  // namespace libnet::reactor

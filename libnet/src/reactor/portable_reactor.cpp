@@ -1,0 +1,178 @@
+#include "reactor/portable_reactor.hpp"
+
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+
+#include "libnet/detail/recycling.hpp"
+
+namespace libnet::reactor {
+
+namespace {
+
+/// Asio's waits run on the context's own executor, so that each counts as exactly one piece of work; what they found is
+/// then carried to the loop's executor (a strand), if that is another.
+template <class Action>
+void inside_loop(const std::shared_ptr<Loop>& loop, Action action) {
+  if (loop->uses_context_executor()) {
+    action();
+  } else {
+    asio::post(loop->executor(), std::move(action));
+  }
+}
+
+}  // namespace
+
+class PortableReactor::Registration : public ListNode<Registration>, public std::enable_shared_from_this<Registration> {
+ public:
+  struct Direction {
+    bool wanted = false;
+    bool waiting = false;
+  };
+
+  Registration(Loop& loop, Watch& watched) : watch(&watched), descriptor_(loop.context()) {}
+
+  error_code assign(int descriptor) {
+    error_code error;
+    descriptor_.assign(descriptor, error);
+    return error;
+  }
+
+  /// Ends the waits and leaves the descriptor open.
+  void release() noexcept {
+    watch = nullptr;
+    if (descriptor_.is_open()) descriptor_.release();
+  }
+
+  void start_wanted_waits(Loop& loop) {
+    if (watch == nullptr) return;
+    start(loop, read);
+    start(loop, write);
+  }
+
+  Watch* watch;
+  Direction read;
+  Direction write;
+  bool queued = false;  // among those that want a wait
+
+ private:
+  void start(Loop& loop, Direction& direction);
+
+  asio::posix::basic_stream_descriptor<asio::io_context::executor_type> descriptor_;
+};
+
+struct PortableReactor::WaitHandler {
+  using allocator_type = detail::RecyclingAllocator<void>;
+  allocator_type get_allocator() const noexcept { return {}; }
+
+  void operator()(const error_code& error) const {
+    if (!loop->alive()) return;
+    loop->recount_wait();
+    inside_loop(loop, [self = *this, error] {
+      if (self.loop->alive()) self.done(error);
+    });
+  }
+
+  void done(const error_code& error) const {
+    direction->waiting = false;
+    Watch* watch = registration->watch;
+    if (watch == nullptr || error) return;
+    (direction == &registration->read ? watch->readable : watch->writable) = true;
+    watch->on_ready();
+    loop->run_turn();
+  }
+
+  std::shared_ptr<Loop> loop;
+  std::shared_ptr<Registration> registration;
+  Registration::Direction* direction;
+};
+
+void PortableReactor::Registration::start(Loop& loop, Direction& direction) {
+  if (!std::exchange(direction.wanted, false) || direction.waiting) return;
+  direction.waiting = true;
+  const auto kind = &direction == &read ? descriptor_.wait_read : descriptor_.wait_write;
+  descriptor_.async_wait(kind, WaitHandler{loop.shared_from_this(), shared_from_this(), &direction});
+  loop.discount_wait();
+}
+
+PortableReactor::PortableReactor(Loop& loop) : loop_(loop) { timer_.emplace(loop.context()); }
+
+PortableReactor::~PortableReactor() { shutdown(); }
+
+PortableReactor::Registration& PortableReactor::registration_of(Watch& watch) noexcept {
+  return *static_cast<Registration*>(watch.registration_.get());
+}
+
+error_code PortableReactor::attach(Watch& watch, int descriptor) {
+  auto registration = std::make_shared<Registration>(loop_, watch);
+  if (const error_code error = registration->assign(descriptor)) return error;
+  registrations_.push_back(*registration);
+  watch.descriptor_ = descriptor;
+  watch.registration_ = std::move(registration);
+  return {};
+}
+
+void PortableReactor::detach(Watch& watch) noexcept {
+  if (!watch.registration_) return;
+  Registration& registration = registration_of(watch);
+  registration.release();
+  if (registration.linked()) List<Registration>::remove(registration);
+  watch.registration_.reset();
+  watch.descriptor_ = -1;
+}
+
+void PortableReactor::await_readable(Watch& watch) { await(watch, true); }
+void PortableReactor::await_writable(Watch& watch) { await(watch, false); }
+
+void PortableReactor::await(Watch& watch, bool reading) {
+  if (!watch.registration_) return;
+  Registration& registration = registration_of(watch);
+  (reading ? registration.read : registration.write).wanted = true;
+  if (registration.queued) return;
+  registration.queued = true;
+  wanting_.push_back(registration.shared_from_this());
+  loop_.request_turn();
+}
+
+struct PortableReactor::TimerHandler {
+  using allocator_type = detail::RecyclingAllocator<void>;
+  allocator_type get_allocator() const noexcept { return {}; }
+
+  void operator()(const error_code& error) const {
+    if (!loop->alive()) return;
+    loop->recount_wait();
+    if (error) return;
+    inside_loop(loop, [self = *this] {
+      if (self.loop->alive()) self.loop->run_turn();
+    });
+  }
+
+  std::shared_ptr<Loop> loop;
+};
+
+void PortableReactor::wake_at(TimePoint when) { wake_time_ = when; }
+
+void PortableReactor::start_timer_wait() {
+  if (wake_time_ == TimePoint::max()) return;
+  timer_->expires_at(std::exchange(wake_time_, TimePoint::max()));
+  timer_->async_wait(TimerHandler{loop_.shared_from_this()});
+  loop_.discount_wait();
+}
+
+void PortableReactor::end_turn() {
+  for (const auto& registration : wanting_) {
+    registration->queued = false;
+    registration->start_wanted_waits(loop_);
+  }
+  wanting_.clear();
+  start_timer_wait();
+}
+
+void PortableReactor::shutdown() noexcept {
+  wanting_.clear();
+  while (!registrations_.empty()) registrations_.pop_front().release();
+  timer_.reset();
+}
+
+}  // namespace libnet::reactor

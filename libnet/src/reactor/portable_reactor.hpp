@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "reactor/loop.hpp"
+
+namespace libnet::reactor {
+
+/// Readiness through Asio's own waits. Serves strands and contexts that several threads run.
+class PortableReactor final : public Reactor {
+ public:
+  explicit PortableReactor(Loop& loop);
+  ~PortableReactor() override;
+
+  error_code attach(Watch& watch, int descriptor) override;
+  void detach(Watch& watch) noexcept override;
+  void await_readable(Watch& watch) override;
+  void await_writable(Watch& watch) override;
+  void wake_at(TimePoint when) override;
+  void end_turn() override;
+  void shutdown() noexcept override;
+
+ private:
+  class Registration;
+  struct WaitHandler;
+  struct TimerHandler;
+  using WakeTimer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, asio::io_context::executor_type>;
+
+  static Registration& registration_of(Watch& watch) noexcept;
+  void await(Watch& watch, bool reading);
+  void start_timer_wait();
+
+  Loop& loop_;
+  List<Registration> registrations_;
+  std::vector<std::shared_ptr<Registration>> wanting_;  // waits are started at the end of the turn
+  std::optional<WakeTimer> timer_;
+  TimePoint wake_time_ = TimePoint::max();  // asked for in this turn
+};
+
+}  // namespace libnet::reactor

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include <sys/uio.h>
+
+#include "libnet/address.hpp"
+#include "libnet/errc.hpp"
+
+/// Non-blocking byte pipes behind one small interface.
+///
+/// A transport never waits: each call does what is possible now and says what is possible next. The state machine above
+/// does not know which transport it holds, so a plain connection, an encrypted one and one in memory behave alike.
+namespace libnet::transport {
+
+/// What a call says about the next call of the same kind.
+enum class Status : std::uint8_t {
+  more,         ///< The next call may move bytes at once.
+  would_block,  ///< Nothing more for now; ask again once the observer was told.
+  end,          ///< The peer ended its side in an orderly way (reading only).
+  error,        ///< The transport failed; `Result::error` tells why.
+};
+
+/// How many bytes one call moved, and what comes next. Bytes and `would_block` together mean "that was all".
+struct Result {
+  std::size_t bytes = 0;
+  Status status = Status::would_block;
+  error_code error = {};
+};
+
+/// What waits unread, found without taking it.
+enum class Waiting : std::uint8_t { nothing, data, end, error };
+
+struct Peek {
+  Waiting waiting = Waiting::nothing;
+  error_code error = {};
+};
+
+class Transport {
+ public:
+  /// Is told, from inside the loop and never from inside a call to the transport, that reading or writing may be
+  /// possible again. The observer then asks `ready_to_read()` and `ready_to_write()`.
+  class Observer {
+   public:
+    virtual void on_transport_ready() = 0;
+
+   protected:
+    ~Observer() = default;
+  };
+
+  Transport() = default;
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+  virtual ~Transport() = default;  // closes
+
+  /// The one who is told; null stops the telling.
+  virtual void observe(Observer* observer) = 0;
+
+  /// True if a read may give bytes, the end or an error now. False means that it would block for certain; the transport
+  /// then tells its observer as soon as that changes.
+  virtual bool ready_to_read() = 0;
+
+  /// The same for writing (`try_write` and `flush`).
+  virtual bool ready_to_write() = 0;
+
+  /// Reads into `buffer`, which is not empty.
+  /// The first error that any call of this transport met is reported in place of a later `end`.
+  virtual Result try_read(std::span<std::byte> buffer) = 0;
+
+  /// Writes what it can of the gather list. `bytes` counts what was taken: a transport that encodes may hold the
+  /// encoded form (see `unsent`); the caller never has to offer the same bytes again.
+  virtual Result try_write(std::span<const iovec> buffers) = 0;
+
+  /// Pushes on what was taken but not yet handed to the layer below.
+  virtual Result flush() { return {0, Status::more, {}}; }
+
+  /// How many bytes are taken but not yet handed to the layer below [bytes, encoded].
+  virtual std::size_t unsent() const noexcept { return 0; }
+
+  /// What waits unread, without taking it: so the end of an idle connection is seen without a reader.
+  virtual Peek peek_end() = 0;
+
+  /// Sends the end of our side, behind what was written. `unsent()` may be positive afterwards: then `flush()`.
+  virtual error_code shutdown_write() = 0;
+
+  /// Closes in an orderly way; idempotent. No call but the destructor, `native_handle` and the addresses is legal after it.
+  virtual void close() noexcept = 0;
+
+  /// Closes so that the peer sees a reset; a transport that cannot do this closes.
+  virtual void reset() noexcept = 0;
+
+  virtual std::optional<SocketAddress> local_address() const = 0;
+  virtual std::optional<SocketAddress> remote_address() const = 0;
+
+  /// The descriptor, or -1 if there is none (any more).
+  virtual int native_handle() const noexcept { return -1; }
+};
+
+}  // namespace libnet::transport
