@@ -189,13 +189,9 @@ Error::Error(error_code code, const char* operation) noexcept : code_(code), ope
 Error::Error(error_code code, const ErrorInfo& info)
     : code_(code), operation_(literal(info.operation)), detail_(std::make_shared<const Detail>(info)) {}
 
-std::optional<SocketAddress> Error::local_address() const noexcept {
-  return detail_ ? detail_->local : std::nullopt;
-}
+std::optional<SocketAddress> Error::local_address() const noexcept { return detail_ ? detail_->local : std::nullopt; }
 
-std::optional<SocketAddress> Error::remote_address() const noexcept {
-  return detail_ ? detail_->remote : std::nullopt;
-}
+std::optional<SocketAddress> Error::remote_address() const noexcept { return detail_ ? detail_->remote : std::nullopt; }
 
 std::string_view Error::path() const noexcept { return detail_ ? std::string_view(detail_->path) : std::string_view(); }
 

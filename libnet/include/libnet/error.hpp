@@ -102,7 +102,7 @@ std::ostream& operator<<(std::ostream& out, const Error& error);
 
 /// The symbolic name of a code: "ECONNREFUSED" for the system's, "ENOTFOUND" and "EAI_AGAIN" for failed lookups,
 /// "ECANCELED" for asio::error::operation_aborted, "EOF" for asio::error::eof, "ERR_CLOSED" and so on for an Errc.
-/// Empty for "no error"; `category:number` for a code of a category it does not know.
+/// Empty for "no error"; `category:number` for a code it does not know.
 [[nodiscard]] std::string error_name(const error_code& code);
 
 /// What the calls of this library throw, and what co_await throws when an operation fails.
