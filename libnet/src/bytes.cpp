@@ -14,7 +14,7 @@ std::span<const std::byte> bytes_of(std::string_view text) noexcept { return std
 
 template <class Container>
 struct Bytes::Adopted : Header {
-  explicit Adopted(Container&& from) noexcept : container(std::move(from)) {
+  explicit Adopted(Container& from) noexcept : container(std::move(from)) {
     // The place of the bytes is known only now: a short string lives inside the container.
     size = container.size();
     data = reinterpret_cast<const std::byte*>(container.data());
@@ -28,8 +28,8 @@ Bytes::Bytes(std::string_view text) : header_(copy(bytes_of(text))) {}
 Bytes::Bytes(const char* text) : Bytes(std::string_view(text)) {}
 Bytes::Bytes(std::span<const std::byte> bytes) : header_(copy(bytes)) {}
 Bytes::Bytes(const Chunk& chunk) : header_(copy(chunk)) {}
-Bytes::Bytes(std::string&& text) : header_(adopt(std::move(text))) {}
-Bytes::Bytes(std::vector<std::byte>&& bytes) : header_(adopt(std::move(bytes))) {}
+Bytes::Bytes(std::string&& text) : header_(adopt(text)) {}
+Bytes::Bytes(std::vector<std::byte>&& bytes) : header_(adopt(bytes)) {}
 
 Bytes::Header* Bytes::copy(std::span<const std::byte> bytes) {
   if (bytes.empty()) return nullptr;
@@ -45,10 +45,9 @@ Bytes::Header* Bytes::copy(std::span<const std::byte> bytes) {
 }
 
 template <class Container>
-Bytes::Header* Bytes::adopt(Container&& container) {
-  static_assert(std::is_rvalue_reference_v<decltype(container)>);
+Bytes::Header* Bytes::adopt(Container& container) {
   if (container.empty()) return nullptr;
-  return new Adopted<Container>(std::move(container));
+  return new Adopted<Container>(container);
 }
 
 void Bytes::release(Header* header) noexcept {

@@ -72,7 +72,7 @@ class Bytes {
 
   static Header* copy(std::span<const std::byte> bytes);
   template <class Container>
-  static Header* adopt(Container&& container);
+  static Header* adopt(Container& container);
   static void release(Header* header) noexcept;
 
   Header* header_ = nullptr;
