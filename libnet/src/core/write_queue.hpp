@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <sys/uio.h>
+
+#include "libnet/bytes.hpp"
+#include "libnet/detail/operation.hpp"
+
+/// What was written and is not yet sent: bytes in order, and the operations that wait for them.
+namespace libnet::core {
+
+/// A plain data structure without I/O: append, gather for one system call, consume what it took, complete in order.
+///
+/// The bytes stand in segments, each either a copy, adopted, shared or borrowed. Offsets are absolute: they count the
+/// bytes since the last reset(). Everything but remove() takes constant time per segment or operation touched.
+/// Allocation: segments live in recycled memory; small copies share segments; only copies of more than 8 KiB reach the
+/// heap. An append that throws std::bad_alloc has appended nothing.
+class WriteQueue {
+ public:
+  WriteQueue() noexcept = default;
+  WriteQueue(const WriteQueue&) = delete;
+  WriteQueue& operator=(const WriteQueue&) = delete;
+  /// Frees the bytes. Operations are not its own: they must be gone.
+  ~WriteQueue() { free_segments(); }
+
+  /// Appends a copy.
+  void append_copy(std::span<const std::byte> bytes);
+  /// Appends the container's memory itself; what is small is copied, which is cheaper.
+  void append_adopted(std::string&& text);
+  void append_adopted(std::vector<std::byte>&& bytes);
+  /// Appends the payload without a copy.
+  void append_shared(Bytes bytes);
+  /// Appends memory that the caller keeps until the operation completes.
+  void append_borrowed(std::span<const std::byte> bytes);
+
+  /// Lets `op` wait for the bytes from `begin` to the end of the queue; `begin` is appended() from before they were
+  /// appended. Operations complete in the order of their push; one of no bytes completes when all before it are consumed.
+  void push(detail::WriteOperation& op, std::uint64_t begin) noexcept;
+
+  /// Bytes queued.
+  [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(appended_ - consumed_); }
+  /// No bytes are queued; operations may wait all the same.
+  [[nodiscard]] bool empty() const noexcept { return appended_ == consumed_; }
+  [[nodiscard]] bool has_operations() const noexcept { return !operations_.empty(); }
+  /// The offset behind the last byte appended, and of the first one not consumed.
+  [[nodiscard]] std::uint64_t appended() const noexcept { return appended_; }
+  [[nodiscard]] std::uint64_t consumed() const noexcept { return consumed_; }
+
+  /// Describes the first bytes, a segment an entry, and says how many entries it filled.
+  [[nodiscard]] std::size_t gather(std::span<iovec> out) const noexcept;
+  /// Takes the first `count` bytes out, at most size(), and frees what is done.
+  void consume(std::size_t count) noexcept;
+
+  /// Takes out the next operation whose bytes are all consumed, with their number in `transferred`; null if none.
+  [[nodiscard]] detail::WriteOperation* pop_completed() noexcept;
+  /// Takes out the next operation, whatever waits, with the number of its consumed bytes in `transferred`; null if none.
+  [[nodiscard]] detail::WriteOperation* pop_any() noexcept;
+
+  /// At least one byte of `op`, which waits here, has been consumed.
+  [[nodiscard]] bool started(const detail::WriteOperation& op) const noexcept {
+    return op.begin < op.end && op.begin < consumed_;
+  }
+  /// `op` waits in this queue.
+  [[nodiscard]] bool contains(const detail::WriteOperation& op) const noexcept;
+  /// Takes out an operation that waits here and has not started, and its bytes, whatever their segments; the offsets of
+  /// all later operations shift. Returns the number of bytes taken out.
+  std::size_t remove(detail::WriteOperation& op) noexcept;
+
+  /// Forgets all queued bytes. The operations keep waiting for pop_any(); until they are gone nothing may be appended.
+  void drop_data() noexcept;
+  /// Forgets everything and counts from 0 again; no operation may wait.
+  void reset() noexcept;
+
+ private:
+  struct Segment;
+  struct SharedSegment;
+  template <class Container>
+  struct AdoptedSegment;
+
+  Segment* make_copied(std::size_t size) const;
+  template <class Container>
+  void adopt(Container&& container);
+  void link(Segment* segment) noexcept;
+  std::size_t cut(std::uint64_t begin, std::uint64_t end) noexcept;
+  void free_segments() noexcept;
+  static void free_segment(Segment* segment) noexcept;
+  detail::WriteOperation& pop_front(std::size_t transferred) noexcept;
+
+  Segment* first_ = nullptr;
+  Segment* last_ = nullptr;
+  std::uint64_t appended_ = 0;
+  std::uint64_t consumed_ = 0;
+  detail::OperationList operations_;
+};
+
+static_assert(sizeof(void*) != 8 || sizeof(WriteQueue) <= 64);
+
+}  // namespace libnet::core
