@@ -1,0 +1,189 @@
+#include "transport/descriptor_transport.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <utility>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "transport/native.hpp"
+
+namespace libnet::transport {
+
+namespace {
+
+bool blocks(int code) noexcept { return code == EAGAIN || code == EWOULDBLOCK; }
+
+/// A signal may interrupt a call before it moved anything.
+template <class Call>
+ssize_t uninterrupted(Call call) noexcept {
+  ssize_t result;
+  do {
+    result = call();
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
+template <class NativeAddress>
+std::optional<SocketAddress> to_address(const NativeAddress& address) {
+  return SocketAddress::from_native(reinterpret_cast<const sockaddr*>(&address), sizeof address);
+}
+
+using AddressQuery = int (*)(int, sockaddr*, socklen_t*);
+
+/// Leaves the address unset when the kernel does not know it (any more).
+template <class NativeAddress>
+void ask(AddressQuery query, int descriptor, NativeAddress& address) noexcept {
+  socklen_t length = sizeof address;
+  if (query(descriptor, reinterpret_cast<sockaddr*>(&address), &length) != 0) address = {};
+}
+
+}  // namespace
+
+DescriptorTransport::DescriptorTransport(std::shared_ptr<reactor::Loop> loop, int descriptor, Kind kind) noexcept
+    : loop_(std::move(loop)), descriptor_(descriptor), kind_(kind) {}
+
+DescriptorTransport::~DescriptorTransport() { close(); }
+
+error_code DescriptorTransport::start(const SocketAddress* remote) {
+  if (!loop_->alive()) return Errc::destroyed;
+  // Optimistic: the first call finds out, which costs less than waiting for the first event.
+  readable = writable = true;
+  hangup = false;
+  if (const error_code error = loop_->reactor().attach(*this, descriptor_)) return error;
+  attached_ = true;
+  note_addresses(remote);
+  return {};
+}
+
+void DescriptorTransport::note_addresses(const SocketAddress* remote) noexcept {
+  if (kind_ == Kind::unix_stream) return;
+  ask(&::getsockname, descriptor_, local_);
+  if (remote == nullptr) return ask(&::getpeername, descriptor_, remote_);
+  sockaddr_storage storage;
+  if (remote->to_native(storage) != 0) std::memcpy(&remote_, &storage, sizeof remote_);
+}
+
+void DescriptorTransport::on_ready() {
+  if (observer_ != nullptr) observer_->on_transport_ready();
+}
+
+bool DescriptorTransport::ready_to_read() {
+  if (!readable && attached_ && loop_->alive()) loop_->reactor().await_readable(*this);
+  return readable;
+}
+
+bool DescriptorTransport::ready_to_write() {
+  if (!writable && attached_ && loop_->alive()) loop_->reactor().await_writable(*this);
+  return writable;
+}
+
+Result DescriptorTransport::try_read(std::span<std::byte> buffer) {
+  const ssize_t received = uninterrupted([&] { return ::recv(descriptor_, buffer.data(), buffer.size(), 0); });
+  if (received < 0) return failed_read(errno);
+  if (received == 0) return first_error_ != 0 ? Result{0, Status::error, remembered()} : Result{0, Status::end, {}};
+  const auto bytes = static_cast<std::size_t>(received);
+  if (bytes == buffer.size() || !short_read_means_drained()) return {bytes, Status::more, {}};
+  readable = false;
+  return {bytes, Status::would_block, {}};
+}
+
+/// Portable waits are level triggered: waiting is always safe. An edge is not repeated: with the end or urgent data
+/// signalled more may follow without one, and on Unix sockets ancillary data splits what could be read at once.
+bool DescriptorTransport::short_read_means_drained() const noexcept {
+  if (loop_->kind() == ReactorKind::portable) return true;
+  return kind_ == Kind::tcp && !hangup;
+}
+
+Result DescriptorTransport::failed_read(int code) noexcept {
+  if (!blocks(code)) return {0, Status::error, remember(code)};
+  readable = false;
+  hangup = false;  // it was urgent data, and it has been passed
+  return {0, Status::would_block, {}};
+}
+
+Result DescriptorTransport::try_write(std::span<const iovec> buffers) {
+  const auto gathered = buffers.first(std::min<std::size_t>(buffers.size(), IOV_MAX));
+  const ssize_t sent = send(gathered);
+  if (sent < 0) return failed_write(errno);
+  const auto bytes = static_cast<std::size_t>(sent);
+  if (bytes == total_size(gathered)) return {bytes, Status::more, {}};
+  writable = false;  // after a partial write the kernel signals when there is room again
+  return {bytes, Status::would_block, {}};
+}
+
+ssize_t DescriptorTransport::send(std::span<const iovec> buffers) const noexcept {
+  if (buffers.empty()) return 0;
+  if (buffers.size() == 1) {
+    const iovec& only = buffers.front();
+    return uninterrupted([&] { return ::send(descriptor_, only.iov_base, only.iov_len, MSG_NOSIGNAL); });
+  }
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(buffers.data());  // sendmsg only reads it
+  message.msg_iovlen = buffers.size();
+  return uninterrupted([&] { return ::sendmsg(descriptor_, &message, MSG_NOSIGNAL); });
+}
+
+Result DescriptorTransport::failed_write(int code) noexcept {
+  if (!blocks(code)) return {0, Status::error, remember(code)};
+  writable = false;
+  return {0, Status::would_block, {}};
+}
+
+Peek DescriptorTransport::peek_end() {
+  std::byte unused;
+  const ssize_t waiting = uninterrupted([&] { return ::recv(descriptor_, &unused, 1, MSG_PEEK); });
+  if (waiting > 0) return {Waiting::data, {}};
+  if (waiting == 0) return first_error_ != 0 ? Peek{Waiting::error, remembered()} : Peek{Waiting::end, {}};
+  const Result result = failed_read(errno);
+  return {result.status == Status::error ? Waiting::error : Waiting::nothing, result.error};
+}
+
+error_code DescriptorTransport::shutdown_write() {
+  if (::shutdown(descriptor_, SHUT_WR) == 0) return {};
+  const int code = errno;
+  if (code != ENOTCONN) return remember(code);
+  // The connection is gone. That alone is no failure (both sides may have ended), so it is not remembered.
+  if (first_error_ != 0) return remembered();
+  const int pending = take_pending_error();
+  return pending != 0 ? remember(pending) : system_error(code);
+}
+
+/// The error that the kernel holds for the next call. It tells it only once.
+int DescriptorTransport::take_pending_error() const noexcept {
+  int pending = 0;
+  socklen_t length = sizeof pending;
+  return ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &pending, &length) == 0 ? pending : 0;
+}
+
+void DescriptorTransport::close() noexcept {
+  if (descriptor_ < 0) return;
+  if (attached_ && loop_->alive()) loop_->reactor().detach(*this);
+  attached_ = false;
+  ::close(std::exchange(descriptor_, -1));
+}
+
+void DescriptorTransport::reset() noexcept {
+  if (descriptor_ >= 0 && kind_ == Kind::tcp) {
+    const linger discard{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &discard, sizeof discard);
+  }
+  close();
+}
+
+std::optional<SocketAddress> DescriptorTransport::local_address() const { return to_address(local_); }
+
+std::optional<SocketAddress> DescriptorTransport::remote_address() const { return to_address(remote_); }
+
+/// Linux tells an error once and reports the end from then on: what was an error stays one.
+error_code DescriptorTransport::remember(int code) noexcept {
+  if (first_error_ == 0) first_error_ = code;
+  return system_error(code);
+}
+
+error_code DescriptorTransport::remembered() const noexcept { return system_error(first_error_); }
+
+}  // namespace libnet::transport

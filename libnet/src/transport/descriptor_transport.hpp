@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include <netinet/in.h>
+#include <sys/types.h>
+
+#include "reactor/loop.hpp"
+#include "transport/transport.hpp"
+
+namespace libnet::transport {
+
+/// A connected stream socket of the operating system.
+///
+/// Owns no buffer: an idle connection costs this object and what the kernel keeps. Readiness is remembered, so that
+/// no call is made that is known to block.
+class DescriptorTransport final : public Transport, private reactor::Watch {
+ public:
+  enum class Kind : std::uint8_t { tcp, unix_stream };
+
+  /// @param loop        The loop that is to tell about readiness.
+  /// @param descriptor  A connected, non-blocking stream socket that no reactor watches; owned from now on.
+  DescriptorTransport(std::shared_ptr<reactor::Loop> loop, int descriptor, Kind kind) noexcept;
+  ~DescriptorTransport() override;
+
+  /// Begins to watch the descriptor and notes the addresses, so that they outlive the connection. Call it once.
+  /// @param remote  The peer's address if it is known already (from accept); null asks the kernel for it. Copied.
+  /// Errors: Errc::destroyed (the io_context is gone), system errors of epoll_ctl(2).
+  error_code start(const SocketAddress* remote = nullptr);
+
+  void observe(Observer* observer) override { observer_ = observer; }
+  bool ready_to_read() override;
+  bool ready_to_write() override;
+
+  Result try_read(std::span<std::byte> buffer) override;
+  Result try_write(std::span<const iovec> buffers) override;
+  Peek peek_end() override;
+
+  /// Errors: what ended the connection if it is known, else the system errors of shutdown(2).
+  error_code shutdown_write() override;
+  void close() noexcept override;
+
+  /// A Unix socket has no reset: it is closed.
+  void reset() noexcept override;
+
+  /// Nothing for a Unix socket.
+  std::optional<SocketAddress> local_address() const override;
+  std::optional<SocketAddress> remote_address() const override;
+  int native_handle() const noexcept override { return descriptor_; }
+
+ private:
+  /// An IP address in the kernel's form: a third of the size of a SocketAddress. IPv4 addresses use the first bytes.
+  using NativeAddress = sockaddr_in6;
+
+  void on_ready() override;
+  void note_addresses(const SocketAddress* remote) noexcept;
+  bool short_read_means_drained() const noexcept;
+  ssize_t send(std::span<const iovec> buffers) const noexcept;
+  Result failed_read(int code) noexcept;
+  Result failed_write(int code) noexcept;
+  error_code remember(int code) noexcept;
+  error_code remembered() const noexcept;
+  int take_pending_error() const noexcept;
+
+  std::shared_ptr<reactor::Loop> loop_;
+  Observer* observer_ = nullptr;
+  int descriptor_;
+  int first_error_ = 0;
+  NativeAddress local_{};
+  NativeAddress remote_{};
+  Kind kind_;
+  bool attached_ = false;
+};
+
+}  // namespace libnet::transport
