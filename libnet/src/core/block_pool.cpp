@@ -20,6 +20,8 @@ void* take_full_block() {
 
 }  // namespace
 
+std::size_t pooled_blocks() noexcept { return Pool::count(0); }
+
 Block Block::take(std::size_t at_least) {
   if (at_least <= detail::largest_recycled) {
     const std::size_t size = detail::recycled_size(at_least);

@@ -9,6 +9,9 @@ namespace libnet::core {
 /// The size of a full block. [bytes]
 inline constexpr std::size_t block_size = 64 * 1024;
 
+/// How many free full blocks this thread keeps, 32 at most.
+[[nodiscard]] std::size_t pooled_blocks() noexcept;
+
 /// Owns memory to receive into; gives it back to the pool of the thread that destroys it. The memory is not zeroed.
 ///
 /// A thread keeps a few full blocks, so receiving does not allocate in steady state.

@@ -100,14 +100,14 @@ void WriteQueue::append_copy(std::span<const std::byte> bytes) {
 }
 
 template <class Container>
-void WriteQueue::adopt(Container&& container) {
+void WriteQueue::adopt(Container& container) {
   if (container.size() <= small_adopted) return append_copy(bytes_of(container));
   using Adopted = AdoptedSegment<Container>;
   link(::new (detail::recycle_allocate(sizeof(Adopted))) Adopted(std::move(container)));
 }
 
-void WriteQueue::append_adopted(std::string&& text) { adopt(std::move(text)); }
-void WriteQueue::append_adopted(std::vector<std::byte>&& bytes) { adopt(std::move(bytes)); }
+void WriteQueue::append_adopted(std::string&& text) { adopt(text); }
+void WriteQueue::append_adopted(std::vector<std::byte>&& bytes) { adopt(bytes); }
 
 void WriteQueue::append_shared(Bytes bytes) {
   if (bytes.empty()) return;

@@ -84,7 +84,7 @@ class WriteQueue {
 
   Segment* make_copied(std::size_t size) const;
   template <class Container>
-  void adopt(Container&& container);
+  void adopt(Container& container);
   void link(Segment* segment) noexcept;
   std::size_t cut(std::uint64_t begin, std::uint64_t end) noexcept;
   void free_segments() noexcept;

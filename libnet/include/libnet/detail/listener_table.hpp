@@ -6,7 +6,7 @@
 #include <tuple>
 #include <utility>
 
-#include "libnet/listener_id.hpp"
+#include <libnet/listener_id.hpp>
 
 /// The event listeners of one object.
 namespace libnet::detail {

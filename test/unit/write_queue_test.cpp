@@ -1,0 +1,500 @@
+#include "core/write_queue.hpp"
+#include "detail/thread_cache.hpp"
+#include "support/seed.hpp"
+
+#include <libnet/bytes.hpp>
+#include <libnet/detail/operation.hpp>
+#include <libnet/detail/recycling.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/uio.h>
+
+namespace {
+
+using libnet::Bytes;
+using libnet::core::WriteQueue;
+using libnet::detail::OperationOwner;
+using libnet::detail::WriteOperation;
+
+struct Write final : WriteOperation {
+  void watch_cancellation(OperationOwner&) override {}
+  void complete() override {}
+  void abandon() noexcept override {}
+};
+
+std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+// All that waits in the queue, read as a system call would read it.
+std::string content(const WriteQueue& queue) {
+  std::vector<iovec> entries(4096);
+  std::string text;
+  const std::size_t filled = queue.gather(entries);
+  for (const iovec& entry : std::span(entries).first(filled)) {
+    BOOST_REQUIRE_GT(entry.iov_len, 0U);
+    text.append(static_cast<const char*>(entry.iov_base), entry.iov_len);
+  }
+  return text;
+}
+
+std::size_t segments(const WriteQueue& queue) {
+  std::array<iovec, IOV_MAX> entries;
+  return queue.gather(entries);
+}
+
+void write(WriteQueue& queue, std::string_view text, Write& operation) {
+  const std::uint64_t begin = queue.appended();
+  queue.append_copy(bytes_of(text));
+  queue.push(operation, begin);
+}
+
+void drain_operations(WriteQueue& queue) {
+  while (queue.pop_any() != nullptr) {
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(write_queue)
+
+BOOST_AUTO_TEST_CASE(an_empty_queue_has_nothing) {
+  WriteQueue queue;
+  BOOST_TEST(queue.empty());
+  BOOST_TEST(queue.size() == 0U);
+  BOOST_TEST(!queue.has_operations());
+  BOOST_TEST(segments(queue) == 0U);
+  BOOST_TEST(queue.pop_completed() == nullptr);
+  BOOST_TEST(queue.pop_any() == nullptr);
+  queue.consume(0);
+  queue.drop_data();
+  queue.reset();
+}
+
+BOOST_AUTO_TEST_CASE(every_kind_keeps_its_bytes_and_its_place) {
+  const std::string kept(300, 'b');
+  WriteQueue queue;
+  queue.append_copy(bytes_of("copied "));
+  queue.append_adopted(std::string(200, 's'));
+  queue.append_adopted(std::vector<std::byte>(200, std::byte{'v'}));
+  queue.append_shared(Bytes("shared "));
+  queue.append_borrowed(bytes_of(kept));
+  queue.append_copy(bytes_of(" end"));
+  BOOST_TEST(content(queue) == "copied " + std::string(200, 's') + std::string(200, 'v') + "shared " + kept + " end");
+  BOOST_TEST(queue.size() == 7U + 200 + 200 + 7 + 300 + 4);
+  BOOST_TEST(queue.appended() == queue.size());
+}
+
+BOOST_AUTO_TEST_CASE(nothing_appended_is_no_segment) {
+  WriteQueue queue;
+  queue.append_copy({});
+  queue.append_adopted(std::string());
+  queue.append_adopted(std::vector<std::byte>());
+  queue.append_shared(Bytes());
+  queue.append_borrowed({});
+  BOOST_TEST(queue.empty());
+  BOOST_TEST(segments(queue) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(adopted_shared_and_borrowed_memory_is_not_copied) {
+  std::string text(5000, 't');
+  std::vector<std::byte> bytes(5000);
+  const Bytes payload("payload");
+  const std::string kept = "kept";
+  const std::array<const void*, 4> memory{text.data(), bytes.data(), payload.data(), kept.data()};
+  WriteQueue queue;
+  queue.append_adopted(std::move(text));
+  queue.append_adopted(std::move(bytes));
+  queue.append_shared(payload);
+  queue.append_borrowed(bytes_of(kept));
+  std::array<iovec, 8> entries;
+  BOOST_REQUIRE(queue.gather(entries) == 4U);
+  for (std::size_t i = 0; i < 4; ++i) BOOST_TEST(entries[i].iov_base == memory[i]);
+}
+
+BOOST_AUTO_TEST_CASE(a_shared_payload_is_let_go_with_its_last_byte) {
+  const Bytes payload("payload");
+  WriteQueue queue;
+  queue.append_shared(payload);
+  queue.consume(6);
+  BOOST_TEST(payload.use_count() == 2U);
+  queue.consume(1);
+  BOOST_TEST(payload.use_count() == 1U);
+  {
+    WriteQueue dying;
+    dying.append_shared(payload);
+    BOOST_TEST(payload.use_count() == 2U);
+  }
+  BOOST_TEST(payload.use_count() == 1U);
+  queue.append_shared(payload);
+  queue.drop_data();
+  BOOST_TEST(payload.use_count() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(small_copies_share_a_segment) {
+  WriteQueue queue;
+  std::string expected;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string text = std::to_string(i) + ' ';
+    queue.append_copy(bytes_of(text));
+    expected += text;
+  }
+  BOOST_TEST(content(queue) == expected);
+  BOOST_TEST(segments(queue) <= 5U);
+}
+
+BOOST_AUTO_TEST_CASE(gather_fills_what_it_is_given) {
+  WriteQueue queue;
+  const std::string text = "abc";
+  for (int i = 0; i < 3; ++i) queue.append_borrowed(bytes_of(text));
+  std::array<iovec, 4> entries;
+  BOOST_TEST(queue.gather(std::span(entries).first(0)) == 0U);
+  BOOST_TEST(queue.gather(std::span(entries).first(2)) == 2U);
+  BOOST_TEST(queue.gather(entries) == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(operations_complete_in_order_with_their_counts) {
+  WriteQueue queue;
+  Write first, second;
+  write(queue, "hello", first);
+  queue.append_copy(bytes_of("nobody waits"));
+  write(queue, "you", second);
+  BOOST_TEST(queue.has_operations());
+  queue.consume(4);
+  BOOST_TEST(queue.pop_completed() == nullptr);
+  queue.consume(1);
+  BOOST_TEST(queue.pop_completed() == &first);
+  BOOST_TEST(first.transferred == 5U);
+  BOOST_TEST(!first.linked());
+  BOOST_TEST(queue.pop_completed() == nullptr);
+  queue.consume(15);
+  BOOST_TEST(queue.pop_completed() == &second);
+  BOOST_TEST(second.transferred == 3U);
+  BOOST_TEST(!queue.has_operations());
+  BOOST_TEST(queue.empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_operation_without_bytes_completes_when_all_before_it_are_consumed) {
+  WriteQueue queue;
+  Write none, some, end;
+  queue.push(none, queue.appended());
+  BOOST_TEST(queue.empty());
+  BOOST_TEST(queue.has_operations());
+  write(queue, "some", some);
+  queue.push(end, queue.appended());
+  BOOST_TEST(queue.pop_completed() == &none);
+  BOOST_TEST(none.transferred == 0U);
+  BOOST_TEST(queue.pop_completed() == nullptr);
+  queue.consume(4);
+  BOOST_TEST(!queue.started(end));
+  BOOST_TEST(queue.pop_completed() == &some);
+  BOOST_TEST(queue.pop_completed() == &end);
+  BOOST_TEST(end.transferred == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_operation_knows_its_queue_and_whether_it_started) {
+  WriteQueue queue, other;
+  Write first, second;
+  BOOST_TEST(!queue.contains(first));
+  write(queue, "first", first);
+  write(queue, "second", second);
+  BOOST_TEST(queue.contains(first));
+  BOOST_TEST(!other.contains(first));
+  BOOST_TEST(!queue.started(first));
+  queue.consume(1);
+  BOOST_TEST(queue.started(first));
+  BOOST_TEST(!queue.started(second));
+  queue.consume(4);
+  BOOST_TEST(!queue.started(second));
+  static_cast<void>(queue.pop_completed());
+  BOOST_TEST(!queue.contains(first));
+  libnet::detail::OperationList completed;
+  completed.push_back(first);
+  BOOST_TEST(!queue.contains(first));
+  drain_operations(queue);
+  BOOST_TEST(!queue.contains(second));
+}
+
+BOOST_AUTO_TEST_CASE(failing_tells_what_was_consumed_of_each) {
+  WriteQueue queue;
+  Write done, partly, untouched, none;
+  write(queue, "done", done);
+  write(queue, "partly", partly);
+  write(queue, "untouched", untouched);
+  queue.push(none, queue.appended());
+  queue.consume(7);
+  queue.drop_data();
+  BOOST_TEST(queue.empty());
+  BOOST_TEST(queue.consumed() == 7U);
+  BOOST_TEST(segments(queue) == 0U);
+  BOOST_TEST(queue.pop_any() == &done);
+  BOOST_TEST(queue.pop_any() == &partly);
+  BOOST_TEST(queue.pop_any() == &untouched);
+  BOOST_TEST(queue.pop_any() == &none);
+  BOOST_TEST(queue.pop_any() == nullptr);
+  BOOST_TEST(done.transferred == 4U);
+  BOOST_TEST(partly.transferred == 3U);
+  BOOST_TEST(untouched.transferred == 0U);
+  BOOST_TEST(none.transferred == 0U);
+  queue.reset();
+  BOOST_TEST(queue.appended() == 0U);
+  BOOST_TEST(queue.consumed() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_removed_operation_takes_its_bytes_along) {
+  WriteQueue queue;
+  std::array<Write, 5> writes;
+  write(queue, "one", writes[0]);
+  write(queue, "two", writes[1]);  // all five in one segment
+  write(queue, "three", writes[2]);
+  queue.push(writes[3], queue.appended());
+  write(queue, "four", writes[4]);
+  BOOST_TEST(queue.remove(writes[1]) == 3U);
+  BOOST_TEST(!queue.contains(writes[1]));
+  BOOST_TEST(writes[1].transferred == 0U);
+  BOOST_TEST(content(queue) == "onethreefour");
+  BOOST_TEST(queue.remove(writes[3]) == 0U);
+  BOOST_TEST(queue.remove(writes[4]) == 4U);
+  queue.append_copy(bytes_of("!"));
+  BOOST_TEST(content(queue) == "onethree!");
+  queue.consume(3);
+  BOOST_TEST(queue.pop_completed() == &writes[0]);
+  BOOST_TEST(queue.pop_completed() == nullptr);
+  queue.consume(5);
+  BOOST_TEST(queue.pop_completed() == &writes[2]);
+  BOOST_TEST(writes[2].transferred == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(the_last_operation_can_be_removed_from_any_kind_of_segment) {
+  const Bytes payload("payload");
+  const std::string kept = "kept";
+  WriteQueue queue;
+  Write operation;
+  const auto check = [&](std::size_t size) {
+    queue.push(operation, queue.appended() - size);
+    BOOST_TEST(queue.remove(operation) == size);
+    BOOST_TEST(content(queue) == "begin");
+    BOOST_TEST(queue.size() == 5U);
+  };
+  queue.append_copy(bytes_of("begin"));
+  queue.append_shared(payload);
+  check(payload.size());
+  BOOST_TEST(payload.use_count() == 1U);
+  queue.append_borrowed(bytes_of(kept));
+  check(kept.size());
+  queue.append_adopted(std::string(1000, 'a'));
+  check(1000);
+  queue.append_copy(bytes_of(std::string(20000, 'c')));
+  check(20000);
+  queue.append_borrowed(bytes_of(kept));
+  queue.append_shared(payload);
+  queue.append_copy(bytes_of("more"));
+  check(kept.size() + payload.size() + 4);
+  queue.consume(5);
+  BOOST_TEST(queue.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_steady_flow_of_small_writes_stays_in_recycled_memory) {
+  if (LIBNET_BYPASS_CACHES != 0) return;
+  WriteQueue queue;
+  Write operation;
+  const auto message = [&] {
+    write(queue, std::string_view("sixty-four bytes are what a small message has, more or less ..."), operation);
+    queue.consume(queue.size());
+    BOOST_TEST(queue.pop_completed() == &operation);
+  };
+  message();
+  const std::size_t kept = libnet::detail::recycled_bytes();
+  write(queue, "small", operation);
+  BOOST_TEST(libnet::detail::recycled_bytes() < kept);
+  queue.consume(queue.size());
+  BOOST_TEST(queue.pop_completed() == &operation);
+  for (int i = 0; i < 100; ++i) message();
+  BOOST_TEST(libnet::detail::recycled_bytes() == kept);
+}
+
+// Twelve bytes in segments of all kinds, with operations whose ends fall at, before and behind the ends of segments.
+BOOST_AUTO_TEST_CASE(every_chunking_consumes_and_completes_alike) {
+  const std::string kept = "EF";
+  const std::string text = "ABCDEFGHIJKL";
+  for (unsigned cuts = 0; cuts < 1U << (text.size() - 1); ++cuts) {
+    WriteQueue queue;
+    std::array<Write, 6> writes;
+    const std::array<std::size_t, 6> ends{0, 3, 6, 6, 8, 12};
+    queue.push(writes[0], 0);
+    write(queue, "ABC", writes[1]);
+    queue.append_copy(bytes_of("D"));
+    queue.append_borrowed(bytes_of(kept));
+    queue.push(writes[2], 3);
+    queue.push(writes[3], 6);
+    queue.append_shared(Bytes("G"));
+    queue.append_copy(bytes_of("H"));
+    queue.push(writes[4], 6);
+    write(queue, "IJKL", writes[5]);
+    std::size_t consumed = 0, completed = 0;
+    for (std::size_t begin = 0, end = 1; end <= text.size(); ++end) {
+      if (end != text.size() && (cuts >> (end - 1) & 1U) == 0) continue;
+      queue.consume(end - begin);
+      consumed += end - begin;
+      begin = end;
+      while (completed < writes.size() && ends[completed] <= consumed) {
+        BOOST_REQUIRE(queue.pop_completed() == &writes[completed]);
+        BOOST_REQUIRE(writes[completed].transferred == writes[completed].end - writes[completed].begin);
+        ++completed;
+      }
+      BOOST_REQUIRE(queue.pop_completed() == nullptr);
+      BOOST_REQUIRE_EQUAL(queue.consumed(), consumed);
+      BOOST_REQUIRE_EQUAL(content(queue), text.substr(consumed));
+    }
+    BOOST_REQUIRE(queue.empty());
+    BOOST_REQUIRE(!queue.has_operations());
+  }
+}
+
+namespace {
+
+// The queue beside a model of it: plain bytes, and the operations with the bytes they wait for.
+class Comparison {
+ public:
+  explicit Comparison(std::uint64_t seed) : random_(seed) {}
+
+  void step() {
+    switch (below(10)) {
+      case 0:
+      case 1:
+      case 2:
+      case 3: return write();
+      case 4: return append();
+      case 5:
+      case 6:
+      case 7: return consume();
+      case 8: return remove();
+      default: return below(20) == 0 ? fail() : compare();
+    }
+  }
+
+  void compare() {
+    BOOST_REQUIRE_EQUAL(queue_.size(), bytes_.size());
+    BOOST_REQUIRE_EQUAL(queue_.empty(), bytes_.empty());
+    BOOST_REQUIRE_EQUAL(queue_.consumed(), consumed_);
+    BOOST_REQUIRE_EQUAL(queue_.appended(), consumed_ + bytes_.size());
+    BOOST_REQUIRE_EQUAL(queue_.has_operations(), !waiting_.empty());
+    BOOST_REQUIRE(content(queue_) == std::string(bytes_.begin(), bytes_.end()));
+    for (const Waiting& waiting : waiting_) {
+      BOOST_REQUIRE(queue_.contains(*waiting.operation));
+      BOOST_REQUIRE_EQUAL(queue_.started(*waiting.operation), waiting.started(consumed_));
+    }
+  }
+
+ private:
+  struct Waiting {
+    bool started(std::uint64_t consumed) const { return begin < end && begin < consumed; }
+    std::unique_ptr<Write> operation;
+    std::uint64_t begin;
+    std::uint64_t end;
+  };
+
+  std::size_t below(std::size_t limit) { return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random_); }
+
+  std::string text() {
+    constexpr std::array<std::size_t, 8> limits{1, 2, 20, 40, 300, 1000, 9000, 20000};
+    std::string made(below(limits[below(below(4) == 0 ? limits.size() : 5)]), '\0');
+    for (char& letter : made) letter = static_cast<char>('a' + below(26));
+    return made;
+  }
+
+  void append() {
+    std::string made = text();
+    bytes_.insert(bytes_.end(), made.begin(), made.end());
+    switch (below(7)) {
+      case 0: return queue_.append_adopted(std::move(made));
+      case 1: {
+        const auto bytes = bytes_of(made);
+        return queue_.append_adopted(std::vector<std::byte>(bytes.begin(), bytes.end()));
+      }
+      case 2: return queue_.append_shared(Bytes(made));
+      case 3: borrowed_.push_back(std::move(made)); return queue_.append_borrowed(bytes_of(borrowed_.back()));
+      default: return queue_.append_copy(bytes_of(made));
+    }
+  }
+
+  void write() {
+    const std::uint64_t begin = queue_.appended();
+    for (std::size_t pieces = below(4); pieces != 0; --pieces) append();
+    waiting_.push_back({std::make_unique<Write>(), begin, consumed_ + bytes_.size()});
+    queue_.push(*waiting_.back().operation, begin);
+  }
+
+  void consume() {
+    const std::size_t count = below(3) == 0 ? bytes_.size() : below(bytes_.size() + 1);
+    queue_.consume(count);
+    bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(count));
+    consumed_ += count;
+    for (; !waiting_.empty() && waiting_.front().end <= consumed_; waiting_.pop_front()) {
+      BOOST_REQUIRE(queue_.pop_completed() == waiting_.front().operation.get());
+      BOOST_REQUIRE_EQUAL(waiting_.front().operation->transferred, waiting_.front().end - waiting_.front().begin);
+    }
+    BOOST_REQUIRE(queue_.pop_completed() == nullptr);
+    compare();
+  }
+
+  void remove() {
+    if (waiting_.empty()) return;
+    const auto chosen = waiting_.begin() + static_cast<std::ptrdiff_t>(below(waiting_.size()));
+    if (chosen->started(consumed_)) return;
+    const std::uint64_t size = chosen->end - chosen->begin;
+    const auto first = bytes_.begin() + static_cast<std::ptrdiff_t>(chosen->begin - consumed_);
+    BOOST_REQUIRE_EQUAL(queue_.remove(*chosen->operation), size);
+    BOOST_REQUIRE(!queue_.contains(*chosen->operation));
+    bytes_.erase(first, first + static_cast<std::ptrdiff_t>(size));
+    for (auto later = waiting_.erase(chosen); later != waiting_.end(); ++later) {
+      later->begin -= size;
+      later->end -= size;
+    }
+    compare();
+  }
+
+  void fail() {
+    if (below(2) == 0) queue_.drop_data();
+    for (; !waiting_.empty(); waiting_.pop_front()) {
+      const Waiting& next = waiting_.front();
+      BOOST_REQUIRE(queue_.pop_any() == next.operation.get());
+      const std::uint64_t transferred = std::max(consumed_, next.begin) - next.begin;
+      BOOST_REQUIRE_EQUAL(next.operation->transferred, transferred);
+    }
+    BOOST_REQUIRE(queue_.pop_any() == nullptr);
+    queue_.reset();
+    bytes_.clear();
+    borrowed_.clear();
+    consumed_ = 0;
+    compare();
+  }
+
+  std::mt19937_64 random_;
+  std::deque<std::string> borrowed_;
+  WriteQueue queue_;
+  std::deque<char> bytes_;
+  std::deque<Waiting> waiting_;
+  std::uint64_t consumed_ = 0;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(it_does_what_a_simple_model_does) {
+  Comparison comparison(libnet::test::seed());
+  for (int i = 0; i < 20000; ++i) comparison.step();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
