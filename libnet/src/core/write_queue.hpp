@@ -38,6 +38,12 @@ class WriteQueue {
   /// Appends memory that the caller keeps until the operation completes.
   void append_borrowed(std::span<const std::byte> bytes);
 
+  /// Counts bytes that were written without having been queued; only while the queue is empty.
+  void note_written(std::size_t count) noexcept {
+    appended_ += count;
+    consumed_ += count;
+  }
+
   /// Lets `op` wait for the bytes from `begin` to the end of the queue; `begin` is appended() from before they were
   /// appended. Operations complete in the order of their push; one of no bytes completes when all before it are consumed.
   void push(detail::WriteOperation& op, std::uint64_t begin) noexcept;

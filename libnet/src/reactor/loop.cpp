@@ -103,6 +103,7 @@ void Loop::run_turn() {
 
 void Loop::run_rounds() {
   for (int round = 0; round < max_rounds && !ready_.empty(); ++round) {
+    ++round_;
     List<Task> current;
     current.prepend(ready_);
     struct PutBack {
@@ -231,6 +232,12 @@ bool Loop::on_right_thread() const noexcept {
   const std::thread::id last = last_thread_.load(std::memory_order_relaxed);
   if (!alive() || last == std::thread::id() || last == std::this_thread::get_id()) return true;
   return context_->stopped() || runs_here(executor_);
+}
+
+bool Loop::owns_this_thread() const noexcept {
+  if (!native_) return runs_here(executor_);
+  const std::thread::id last = last_thread_.load(std::memory_order_relaxed);
+  return last == std::this_thread::get_id() || last == std::thread::id() || runs_here(executor_);
 }
 
 void Loop::shutdown() noexcept {

@@ -143,6 +143,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
 
   /// The time; the same for all who ask within one turn.
   TimePoint now();
+  /// The time at this very moment, for what must not come too early.
+  TimePoint precise_now() const { return manual_clock_ ? now_ : Clock::now(); }
   void start(Timer& timer, TimePoint deadline);
   void start_after(Timer& timer, Duration delay) { start(timer, now() + delay); }
 
@@ -165,8 +167,15 @@ class Loop : public std::enable_shared_from_this<Loop> {
 
   bool in_turn() const noexcept { return in_turn_; }
 
-  /// True if the calling thread may use the objects of this loop (debug builds ask).
+  /// Counts the rounds of the ready list: what is scheduled in one round runs in a later one.
+  std::uint64_t round() const noexcept { return round_; }
+
+  /// False if the calling thread must not use the objects of this loop (debug builds ask). Set-up before the loop runs is
+  /// allowed, and so is what comes between its runs.
   bool on_right_thread() const noexcept;
+
+  /// True if the calling thread can be sure that nobody else is inside the loop now.
+  bool owns_this_thread() const noexcept;
 
   void shutdown() noexcept;
 
@@ -207,6 +216,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   TimePoint now_{};
   TimePoint wake_time_ = TimePoint::max();
   std::int64_t work_ = 0;
+  std::uint64_t round_ = 0;
   std::atomic<std::thread::id> last_thread_{};  // of the last turn
   bool native_;
   bool holding_work_ = false;

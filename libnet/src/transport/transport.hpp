@@ -92,6 +92,9 @@ class Transport {
   /// Closes so that the peer sees a reset; a transport that cannot do this closes.
   virtual void reset() noexcept = 0;
 
+  /// Whether `reset()` is more than `close()`.
+  virtual bool can_reset() const noexcept { return true; }
+
   virtual std::optional<SocketAddress> local_address() const = 0;
   virtual std::optional<SocketAddress> remote_address() const = 0;
 

@@ -49,6 +49,12 @@ class List {
     return element;
   }
 
+  /// Calls `action` with each element; it must not change the list.
+  template <class Action>
+  void for_each(Action action) {
+    for (ListNode<T>* node = root_.next_; node != &root_; node = node->next_) action(static_cast<T&>(*node));
+  }
+
   /// Moves all elements of `other` before those of this list.
   void prepend(List& other) noexcept {
     if (other.empty()) return;

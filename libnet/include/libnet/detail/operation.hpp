@@ -1,25 +1,29 @@
 #pragma once
 
+#include <libnet/chunk.hpp>
+#include <libnet/detail/intrusive_list.hpp>
+#include <libnet/errc.hpp>
+#include <libnet/error_code.hpp>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/cancellation_type.hpp>
+
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <tuple>
 #include <utility>
 
-#include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/cancellation_type.hpp>
-
-#include "libnet/detail/intrusive_list.hpp"
-#include "libnet/errc.hpp"
-
-/// What waits for a completion: an asynchronous operation with its handler's type erased.
+/// What waits for a completion: an asynchronous operation whose handler's type is erased.
 namespace libnet::detail {
 
 namespace asio = boost::asio;
 
 class Operation;
 
-/// Whoever holds waiting operations. Reached by cancellation slots and by deadlines.
+/// Whoever holds waiting operations. Cancellation slots and deadlines reach it.
 class OperationOwner {
  public:
   /// Ends a waiting operation with `reason`, if it still waits and its kind allows.
@@ -29,46 +33,133 @@ class OperationOwner {
   ~OperationOwner() = default;
 };
 
-/// A timer of one operation; lives in the compiled library.
+/// The timer of one operation; lives in the compiled library.
 class Deadline;
 struct DeadlineDeleter {
   void operator()(Deadline* deadline) const noexcept;
 };
 
-/// One waiting operation. It is in exactly one list: waiting or completed.
+/// One operation: in the list of those that wait or of those that completed.
 class Operation : public ListNode<Operation> {
  public:
   enum class Kind : std::uint8_t { read, read_some, write, connect, drain, end, close, event, accept, listen, count };
 
   explicit Operation(Kind which) noexcept : kind(which) {}
 
-  /// Frees the operation and calls its handler with `result` and what the kind adds to it.
+  /// Lets the handler's cancellation slot reach the owner; called when the operation has to wait.
+  virtual void watch_cancellation(OperationOwner& owner) = 0;
+
+  /// Frees the operation, then calls its handler with `result` and what the kind adds to it.
   virtual void complete() = 0;
 
   /// Frees the operation without calling the handler.
   virtual void abandon() noexcept = 0;
 
   const Kind kind;
-  bool is_callback = false;  ///< A callback of a `verb()`: its exceptions are those of a listener.
+  bool is_callback = false;  ///< Given to a `verb()`: what it throws is what a listener throws.
   error_code result;
+  std::chrono::nanoseconds time_limit{-1};  ///< [ns], negative: none
+  std::unique_ptr<Deadline, DeadlineDeleter> deadline;
 
  protected:
-  ~Operation() = default;
+  virtual ~Operation() = default;
 };
 
 using OperationList = List<Operation>;
 
+/// An operation that completes with (error_code, Results...).
+template <class... Results>
+class ResultOperation : public Operation {
+ public:
+  using Signature = void(error_code, Results...);
+
+  explicit ResultOperation(Kind which) noexcept : Operation(which) {}
+
+  std::tuple<Results...> take_results() { return std::move(results); }
+
+  std::tuple<Results...> results;
+};
+
+using VoidOperation = ResultOperation<>;
+
+class ReadOperation : public ResultOperation<Chunk> {
+ public:
+  ReadOperation() noexcept : ResultOperation(Kind::read) {}
+};
+
+/// The pieces of a caller's buffer sequence; what does not fit is left for the next operation.
+template <class Pointer>
+struct Buffers {
+  struct Piece {
+    Pointer data;
+    std::size_t size;
+  };
+
+  template <class Sequence>
+  static Buffers from(const Sequence& sequence, std::size_t limit) {
+    Buffers buffers;
+    for (auto it = asio::buffer_sequence_begin(sequence); it != asio::buffer_sequence_end(sequence); ++it) {
+      if (buffers.count == buffers.pieces.size() || limit == 0) break;
+      const std::size_t size = it->size() < limit ? it->size() : limit;
+      if (size == 0) continue;
+      limit -= size;
+      buffers.total += size;
+      buffers.pieces[buffers.count++] = {static_cast<Pointer>(it->data()), size};
+    }
+    return buffers;
+  }
+
+  std::array<Piece, 16> pieces;
+  std::size_t count = 0;
+  std::size_t total = 0;  ///< [bytes]
+};
+
+using ReadBuffers = Buffers<void*>;
+using WriteBuffers = Buffers<const void*>;
+
+class ReadSomeOperation : public ResultOperation<std::size_t> {
+ public:
+  ReadSomeOperation() noexcept : ResultOperation(Kind::read_some) {}
+
+  ReadBuffers buffers;
+};
+
 /// A write: the bytes [begin, end) of all that was ever queued on the connection.
 class WriteOperation : public Operation {
  public:
+  using Signature = void(error_code, std::size_t);
+
   WriteOperation() noexcept : Operation(Kind::write) {}
 
-  std::uint64_t begin = 0;  ///< [bytes, counted from the start of the connection]
-  std::uint64_t end = 0;    ///< [bytes]
-  std::size_t transferred = 0;
+  std::tuple<std::size_t> take_results() const noexcept { return {transferred}; }
 
- protected:
-  ~WriteOperation() = default;
+  std::uint64_t begin = 0;      ///< [bytes since the start of the connection]
+  std::uint64_t end = 0;        ///< [bytes since the start of the connection]
+  std::size_t transferred = 0;  ///< [bytes] that reached the kernel
+};
+
+/// Waits for the next emission of one event.
+class EventOperation : public Operation {
+ public:
+  EventOperation() noexcept : Operation(Kind::event) {}
+
+  /// Keeps a copy of the event's arguments; `arguments` points to a std::tuple of them.
+  virtual void set_arguments(const void* arguments) = 0;
+
+  std::uint8_t event = 0;
+};
+
+template <class... Arguments>
+class TypedEventOperation : public EventOperation {
+ public:
+  using Signature = void(error_code, Arguments...);
+
+  void set_arguments(const void* arguments) override {
+    results = *static_cast<const std::tuple<Arguments...>*>(arguments);
+  }
+  std::tuple<Arguments...> take_results() { return std::move(results); }
+
+  std::tuple<Arguments...> results;
 };
 
 }  // namespace libnet::detail

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <libnet/use_awaitable.hpp>
+
+#include <boost/asio/associator.hpp>
+#include <boost/asio/async_result.hpp>
+
+#include <chrono>
+#include <type_traits>
+#include <utility>
+
+namespace libnet {
+
+template <class Token>
+struct CancelAfter {
+  Token token;
+  std::chrono::nanoseconds time_limit;
+};
+
+/// Limits the time of one operation of this library.
+///
+/// Stands in for a completion token: `co_await socket.async_read(libnet::cancel_after(5s))`. The operation completes with
+/// Errc::timed_out when its time is up; it is cancelled with type terminal. With a cancellation slot of your own beside it,
+/// whichever comes first decides.
+/// @param time_limit  [any std::chrono unit] from the start of the operation; 0 means at the next turn of the loop.
+inline CancelAfter<use_awaitable_t> cancel_after(std::chrono::nanoseconds time_limit) {
+  return {use_awaitable, time_limit};
+}
+
+/// The same around another token: `cancel_after(5s, libnet::as_tuple)`.
+template <class Token>
+CancelAfter<std::decay_t<Token>> cancel_after(std::chrono::nanoseconds time_limit, Token&& token) {
+  return {std::forward<Token>(token), time_limit};
+}
+
+namespace detail {
+
+/// The time limit that a handler asks for, found through any of Asio's wrappers.
+template <class Handler, class Default = std::chrono::nanoseconds>
+struct associated_time_limit {
+  using type = Default;
+  static type get(const Handler& handler, const Default& otherwise = Default()) noexcept {
+    if constexpr (requires { asio::associator<associated_time_limit, Handler, Default>::get(handler, otherwise); }) {
+      return asio::associator<associated_time_limit, Handler, Default>::get(handler, otherwise);
+    } else {
+      return otherwise;
+    }
+  }
+};
+
+template <class Handler>
+class LimitedHandler {
+ public:
+  LimitedHandler(Handler&& wrapped, std::chrono::nanoseconds limit) : handler(std::move(wrapped)), time_limit(limit) {}
+
+  template <class... Results>
+  void operator()(Results&&... results) {
+    std::move(handler)(std::forward<Results>(results)...);
+  }
+
+  Handler handler;
+  std::chrono::nanoseconds time_limit;
+};
+
+template <class Handler, class Default>
+struct associated_time_limit<LimitedHandler<Handler>, Default> {
+  using type = Default;
+  static type get(const LimitedHandler<Handler>& handler, const Default& = Default()) noexcept {
+    return handler.time_limit;
+  }
+};
+
+template <class Initiation>
+class LimitedInitiation {
+ public:
+  static_assert(
+      requires(const Initiation& initiation, const error_code& code) { initiation.describe(code); },
+      "libnet::cancel_after limits operations of libnet; use a timer and || for others");
+
+  LimitedInitiation(Initiation initiation, std::chrono::nanoseconds limit)
+      : initiation_(std::move(initiation)), time_limit_(limit) {}
+
+  template <class Handler, class... Arguments>
+  void operator()(Handler&& handler, Arguments&&... arguments) {
+    initiation_(LimitedHandler<std::decay_t<Handler>>(std::forward<Handler>(handler), time_limit_),
+                std::forward<Arguments>(arguments)...);
+  }
+
+  Error describe(const error_code& code) const { return initiation_.describe(code); }
+
+ private:
+  Initiation initiation_;
+  std::chrono::nanoseconds time_limit_;
+};
+
+}  // namespace detail
+}  // namespace libnet
+
+namespace boost::asio {
+
+template <class Token, class Result, class... Results>
+class async_result<libnet::CancelAfter<Token>, Result(boost::system::error_code, Results...)> {
+ public:
+  template <class Initiation, class Limited, class... Arguments>
+  static auto initiate(Initiation&& initiation, Limited&& limited, Arguments&&... arguments) {
+    using Made = libnet::detail::LimitedInitiation<std::decay_t<Initiation>>;
+    return async_initiate<Token, Result(boost::system::error_code, Results...)>(
+        Made(std::forward<Initiation>(initiation), limited.time_limit), limited.token,
+        std::forward<Arguments>(arguments)...);
+  }
+};
+
+template <template <class, class> class Associator, class Handler, class Default>
+struct associator<Associator, libnet::detail::LimitedHandler<Handler>, Default> : Associator<Handler, Default> {
+  static typename Associator<Handler, Default>::type get(const libnet::detail::LimitedHandler<Handler>& limited,
+                                                         const Default& otherwise = Default()) noexcept {
+    return Associator<Handler, Default>::get(limited.handler, otherwise);
+  }
+};
+
+}  // namespace boost::asio

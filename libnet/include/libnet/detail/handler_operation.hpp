@@ -1,0 +1,176 @@
+#pragma once
+
+#include <libnet/cancel_after.hpp>
+#include <libnet/detail/operation.hpp>
+#include <libnet/detail/recycling.hpp>
+#include <libnet/error.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_allocator.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/bind_allocator.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+
+#include <memory>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace libnet::detail {
+
+/// An operation together with its handler, in memory of the handler's allocator.
+template <class Base, class Handler>
+class HandlerOperation final : public Base {
+ public:
+  template <class... Arguments>
+  static HandlerOperation* create(Handler&& handler, const asio::any_io_executor& executor, Arguments&&... arguments) {
+    Allocator allocator(associated_allocator(handler));
+    HandlerOperation* memory = AllocatorTraits::allocate(allocator, 1);
+    try {
+      return new (memory) HandlerOperation(std::move(handler), executor, std::forward<Arguments>(arguments)...);
+    } catch (...) {
+      AllocatorTraits::deallocate(allocator, memory, 1);
+      throw;
+    }
+  }
+
+  void watch_cancellation(OperationOwner& owner) override {
+    auto slot = asio::get_associated_cancellation_slot(handler_);
+    if (slot.is_connected()) slot.template emplace<CancelHandler>(owner, *this);
+  }
+
+  void complete() override {
+    forget_cancellation();
+    auto results = std::tuple_cat(std::make_tuple(this->result), this->take_results());
+    asio::any_io_executor elsewhere = std::move(elsewhere_);
+    Handler handler(std::move(handler_));
+    destroy(handler);
+    if (elsewhere) {
+      post_completion(elsewhere, std::move(handler), std::move(results));
+    } else {
+      std::apply(std::move(handler), std::move(results));
+    }
+  }
+
+  void abandon() noexcept override {
+    forget_cancellation();
+    Handler handler(std::move(handler_));  // its destructor may come back to the owner: last
+    destroy(handler);
+  }
+
+ private:
+  struct CancelHandler {
+    CancelHandler(OperationOwner& waits_in, Operation& which) noexcept : owner(&waits_in), operation(&which) {}
+    void operator()(asio::cancellation_type type) const {
+      if (type != asio::cancellation_type::none) owner->cancel(*operation, type, asio::error::operation_aborted);
+    }
+    OperationOwner* owner;
+    Operation* operation;
+  };
+
+  static auto associated_allocator(const Handler& handler) noexcept {
+    return asio::get_associated_allocator(handler, RecyclingAllocator<void>());
+  }
+  using AnyAllocator = decltype(associated_allocator(std::declval<const Handler&>()));
+  using Allocator = typename std::allocator_traits<AnyAllocator>::template rebind_alloc<HandlerOperation>;
+  using AllocatorTraits = std::allocator_traits<Allocator>;
+
+  template <class... Arguments>
+  HandlerOperation(Handler&& handler, const asio::any_io_executor& executor, Arguments&&... arguments)
+      : Base(std::forward<Arguments>(arguments)...), handler_(std::move(handler)) {
+    this->time_limit = associated_time_limit<Handler>::get(handler_, this->time_limit);
+    const asio::any_io_executor own = asio::get_associated_executor(handler_, executor);
+    if (own != executor) elsewhere_ = asio::prefer(own, asio::execution::outstanding_work.tracked);
+  }
+  ~HandlerOperation() override = default;
+
+  void forget_cancellation() noexcept {
+    this->deadline.reset();
+    auto slot = asio::get_associated_cancellation_slot(handler_);
+    if (slot.is_connected()) slot.clear();
+  }
+
+  void destroy(const Handler& moved_handler) noexcept {
+    Allocator allocator(associated_allocator(moved_handler));
+    this->~HandlerOperation();
+    AllocatorTraits::deallocate(allocator, this, 1);
+  }
+
+  template <class Results>
+  static void post_completion(const asio::any_io_executor& executor, Handler&& handler, Results&& results) {
+    const auto allocator = associated_allocator(handler);
+    asio::post(executor, asio::bind_allocator(allocator, [handler = std::move(handler), results = std::move(results)]() mutable {
+                 std::apply(std::move(handler), std::move(results));
+               }));
+  }
+
+  Handler handler_;
+  asio::any_io_executor elsewhere_;  // set if the handler wants another executor than the object's
+};
+
+/// Starts one kind of operation on `Owner` (a Socket or Server, kept alive meanwhile) for whatever handler a token makes.
+template <class Owner, class Base, Operation::Kind Kind, auto Start>
+class Initiation {
+ public:
+  using executor_type = asio::any_io_executor;
+
+  explicit Initiation(Owner owner) : owner_(std::move(owner)) {}
+
+  executor_type get_executor() const noexcept { return owner_.get_executor(); }
+
+  template <class Handler, class... Arguments>
+  void operator()(Handler&& handler, Arguments&&... arguments) {
+    using Made = HandlerOperation<Base, std::decay_t<Handler>>;
+    std::decay_t<Handler> own(std::forward<Handler>(handler));
+    if constexpr (std::is_constructible_v<Base, Operation::Kind>) {
+      (owner_.*Start)(*Made::create(std::move(own), owner_.get_executor(), Kind), std::forward<Arguments>(arguments)...);
+    } else {
+      (owner_.*Start)(*Made::create(std::move(own), owner_.get_executor()), std::forward<Arguments>(arguments)...);
+    }
+  }
+
+  /// The whole story of a failure, for the exception.
+  Error describe(const error_code& code) const { return owner_.describe(code, Kind); }
+
+ private:
+  Owner owner_;
+};
+
+/// A callback given to a `verb()`. It may leave out arguments from the end: (error_code, n), (error_code) or ().
+template <class Function>
+class Callback {
+ public:
+  explicit Callback(Function function) : function_(std::move(function)) {}
+
+  template <class... Arguments>
+  void operator()(const error_code& code, const Arguments&... arguments) {
+    if constexpr (std::is_invocable_v<Function&, const error_code&, const Arguments&...>) {
+      function_(code, arguments...);
+    } else if constexpr (std::is_invocable_v<Function&, const error_code&>) {
+      function_(code);
+    } else {
+      function_();
+    }
+  }
+
+ private:
+  Function function_;
+};
+
+template <class Function, class... Arguments>
+concept CallbackFor = std::is_invocable_v<std::decay_t<Function>&, error_code, Arguments...> ||
+                      std::is_invocable_v<std::decay_t<Function>&, error_code> || std::is_invocable_v<std::decay_t<Function>&>;
+
+template <class Base, class Function, class... Arguments>
+Base& make_callback(const asio::any_io_executor& executor, Function&& function, Arguments&&... arguments) {
+  using Handler = Callback<std::decay_t<Function>>;
+  auto* made = HandlerOperation<Base, Handler>::create(Handler(std::forward<Function>(function)), executor,
+                                                       std::forward<Arguments>(arguments)...);
+  made->is_callback = true;
+  return *made;
+}
+
+}  // namespace libnet::detail

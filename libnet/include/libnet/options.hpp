@@ -1,0 +1,88 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string_view>
+#include <type_traits>
+
+namespace libnet {
+
+/// What happens to a write that finds `max_buffered` bytes in the queue.
+enum class OverflowPolicy : std::uint8_t {
+  fail_write,  ///< Only that write fails, with Errc::overflow.
+  destroy,     ///< The connection fails with Errc::overflow; nothing more is sent.
+};
+
+/// TCP keep-alive. Zero or negative durations and counts leave the kernel's value as it is.
+struct KeepAlive {
+  bool enable = false;
+  std::chrono::milliseconds initial_delay{0};  ///< Idle time before the first probe; whole seconds, truncated.
+  std::chrono::milliseconds interval{0};       ///< Time between probes; whole seconds, truncated.
+  int count = 0;                               ///< Unanswered probes before the connection is given up.
+};
+
+/// How a socket behaves. Copied by the socket's constructor.
+struct SocketOptions {
+  /// Whether our side stays open after the peer's end. Unset: true for sockets from `serve`, `async_accept` and
+  /// `async_connect`, false otherwise, as in Node.
+  std::optional<bool> allow_half_open{};
+  std::size_t high_water_mark = 64 * 1024;         ///< [bytes] queued at which `write()` returns false.
+  std::size_t low_water_mark = 0;                  ///< [bytes] queued at or below which 'drain' fires.
+  std::size_t max_buffered = 64 * 1024 * 1024;     ///< [bytes] queued at which a further write fails.
+  OverflowPolicy on_overflow = OverflowPolicy::fail_write;
+  std::size_t linger_bytes = 1024 * 1024;          ///< [bytes] of input discarded at most after our end was sent.
+  std::chrono::milliseconds linger_time{2000};     ///< How long closing waits for a peer that does not move.
+  bool no_delay = false;                           ///< TCP_NODELAY, set once when the connection exists.
+  bool keep_alive = false;
+  std::chrono::milliseconds keep_alive_initial_delay{0};
+  std::chrono::milliseconds timeout{0};            ///< As `set_timeout`; 0: none.
+  std::optional<int> fd{};                         ///< A connected stream socket to take over.
+};
+
+/// What accepted sockets get, and how the server treats them. Fields as in SocketOptions.
+struct ServerOptions {
+  std::optional<bool> allow_half_open{};
+  std::size_t high_water_mark = 64 * 1024;
+  std::size_t low_water_mark = 0;
+  std::size_t max_buffered = 64 * 1024 * 1024;
+  OverflowPolicy on_overflow = OverflowPolicy::fail_write;
+  std::size_t linger_bytes = 1024 * 1024;
+  std::chrono::milliseconds linger_time{2000};
+  bool no_delay = false;
+  bool keep_alive = false;
+  std::chrono::milliseconds keep_alive_initial_delay{0};
+  std::chrono::milliseconds timeout{0};
+  bool pause_on_connect = false;  ///< Accepted sockets start paused.
+};
+
+/// Where to connect. Views are copied before the call returns.
+struct ConnectOptions {
+  std::string_view host = "localhost";     ///< Name or IP address; used with `port`.
+  std::optional<int> port{};               ///< 0..65535; wins over `path`.
+  std::string_view path{};                 ///< Unix-domain socket.
+  int family = 0;                          ///< 4, 6, or 0 for both.
+  std::string_view local_address{};        ///< IP address to bind to.
+  std::optional<int> local_port{};
+  std::chrono::milliseconds timeout{0};    ///< For lookup and all attempts together; 0: none.
+  const std::stop_token* stop = nullptr;   ///< Cancels the connecting; copied. May be stopped from any thread.
+};
+
+/// Where to listen. Views are copied before the call returns.
+struct ListenOptions {
+  std::string_view host{};                 ///< Unset: all addresses, '::' where IPv6 exists, else '0.0.0.0'.
+  std::optional<int> port{};               ///< 0 or unset: the system picks one. Wins over `path`.
+  std::string_view path{};                 ///< Unix-domain socket.
+  int backlog = 511;                       ///< Connections that wait in the kernel.
+  bool ipv6_only = false;
+  bool reuse_port = false;
+  const std::stop_token* stop = nullptr;   ///< Closes the server; copied. May be stopped from any thread.
+};
+
+// g++ 12 destroys a temporary aggregate with a non-trivial member twice inside a co_await expression.
+static_assert(std::is_trivially_destructible_v<SocketOptions> && std::is_trivially_destructible_v<ServerOptions>);
+static_assert(std::is_trivially_destructible_v<ConnectOptions> && std::is_trivially_destructible_v<ListenOptions>);
+
+}  // namespace libnet

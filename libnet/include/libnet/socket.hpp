@@ -1,0 +1,509 @@
+#pragma once
+
+#include <libnet/address.hpp>
+#include <libnet/cancel_after.hpp>
+#include <libnet/chunk.hpp>
+#include <libnet/detail/handler_operation.hpp>
+#include <libnet/detail/listener_table.hpp>
+#include <libnet/detail/requests.hpp>
+#include <libnet/error.hpp>
+#include <libnet/event.hpp>
+#include <libnet/options.hpp>
+#include <libnet/payload.hpp>
+#include <libnet/scoped_listener.hpp>
+#include <libnet/use_awaitable.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace libnet {
+
+namespace core {
+class Connection;
+}
+class Corked;
+class Server;
+
+namespace detail {
+
+/// Hands over the object that was made together with the code.
+template <class Made, class Handler>
+class MadeHandler {
+ public:
+  MadeHandler(Made object, Handler&& made_handler) : made(std::move(object)), handler(std::move(made_handler)) {}
+
+  void operator()(const error_code& code) { std::move(handler)(code, std::move(made)); }
+
+  Made made;
+  Handler handler;
+};
+
+/// Starts an operation on an object that its handler then gets.
+template <class Made, class Inner>
+class MakeInitiation {
+ public:
+  MakeInitiation(Made object, Inner inner) : made_(std::move(object)), inner_(std::move(inner)) {}
+
+  using executor_type = boost::asio::any_io_executor;
+  executor_type get_executor() const noexcept { return made_.get_executor(); }
+
+  template <class Handler, class... Arguments>
+  void operator()(Handler&& handler, Arguments&&... arguments) {
+    std::decay_t<Handler> own(std::forward<Handler>(handler));
+    inner_(MadeHandler<Made, std::decay_t<Handler>>(std::move(made_), std::move(own)),
+           std::forward<Arguments>(arguments)...);
+  }
+
+  Error describe(const error_code& code) const { return inner_.describe(code); }
+
+ private:
+  Made made_;
+  Inner inner_;
+};
+
+template <class T>
+concept HasExecutor = requires(T& object) { object.get_executor(); };
+
+/// An executor, or anything that has one: an io_context, a timer, another socket. The order of the two questions matters:
+/// Asio must not be asked whether a Socket is an executor.
+template <class T>
+concept ExecutorSource =
+    HasExecutor<std::remove_reference_t<T>> || std::is_convertible_v<T, boost::asio::any_io_executor>;
+
+template <class T>
+boost::asio::any_io_executor executor_of(T&& source) {
+  if constexpr (HasExecutor<std::remove_reference_t<T>>) {
+    return source.get_executor();
+  } else {
+    return source;
+  }
+}
+
+template <class Token, class Signature>
+concept TokenFor = boost::asio::completion_token_for<Token, Signature>;
+
+}  // namespace detail
+
+enum class ReadyState : std::uint8_t { opening, open, read_only, write_only, closed };
+
+/// One end of a byte stream: TCP or a Unix-domain socket.
+///
+/// A cheap handle to shared state: copy it into listeners and coroutines freely. When the last handle goes and nobody
+/// listens, what is queued is flushed, the end is sent, and the socket closes; with listeners it lives until 'close'.
+/// Every operation comes twice: `verb()` reports by events and an optional callback, `async_verb()` takes any completion
+/// token and is awaitable by default. No listener and no handler ever runs inside the call that causes it.
+///
+/// Thread safety: none; use a socket from its executor only (one io_context per thread, or a strand).
+/// A handle may outlive its io_context: its calls are then harmless.
+class Socket {
+ public:
+  using executor_type = boost::asio::any_io_executor;
+
+  /// @name Making
+  /// @{
+
+  /// No socket: every call is harmless, the state reads as closed.
+  Socket() noexcept = default;
+
+  /// A socket that is not connected yet.
+  /// @param executor  An executor of an io_context or a strand of one, or anything that has such an executor.
+  /// @throws std::invalid_argument for another executor; SystemError for `options.fd` that is no stream socket.
+  template <class Executor>
+    requires(!std::is_same_v<std::remove_cvref_t<Executor>, Socket> && detail::ExecutorSource<Executor>)
+  explicit Socket(Executor&& executor, const SocketOptions& options = {}) {
+    open(detail::executor_of(executor), options);
+  }
+
+  Socket(const Socket& other) noexcept;
+  Socket(Socket&& other) noexcept : connection_(std::exchange(other.connection_, nullptr)) {}
+  Socket& operator=(Socket other) noexcept {
+    std::swap(connection_, other.connection_);
+    return *this;
+  }
+  ~Socket();
+
+  /// @}
+  /// @name Connecting
+  /// @{
+
+  /// Starts to connect. Later comes 'connect', directly followed by 'ready', or 'error' and then 'close'.
+  /// @param options     Copied before the call returns.
+  /// @param on_connect  Called once, as a listener of 'connect'.
+  /// @throws SystemError: Errc::already_connected while connecting or connected, Errc::bad_port, Errc::invalid_address,
+  ///         Errc::invalid_argument if there is neither port nor path. What depends on the world is never thrown.
+  /// Source: Node net `socket.connect`.
+  Socket& connect(const ConnectOptions& options);
+  template <ListenerFor<void()> F>
+  Socket& connect(const ConnectOptions& options, F&& on_connect) {
+    connect(options);
+    once(event::connect, std::forward<F>(on_connect));
+    return *this;
+  }
+  /// The short forms of Node.
+  Socket& connect(int port, std::string_view host = "localhost") { return connect({.host = host, .port = port}); }
+  template <ListenerFor<void()> F>
+  Socket& connect(int port, std::string_view host, F&& on_connect) {
+    return connect({.host = host, .port = port}, std::forward<F>(on_connect));
+  }
+  template <ListenerFor<void()> F>
+  Socket& connect(int port, F&& on_connect) {
+    return connect({.port = port}, std::forward<F>(on_connect));
+  }
+  Socket& connect(std::string_view path) { return connect({.path = path}); }
+  template <ListenerFor<void()> F>
+  Socket& connect(std::string_view path, F&& on_connect) {
+    return connect({.path = path}, std::forward<F>(on_connect));
+  }
+  Socket& connect(const SocketAddress& address);
+  template <ListenerFor<void()> F>
+  Socket& connect(const SocketAddress& address, F&& on_connect) {
+    connect(address);
+    once(event::connect, std::forward<F>(on_connect));
+    return *this;
+  }
+
+  /// Connects. The socket is half-open afterwards unless its options say otherwise.
+  ///
+  /// @param options  Copied when called.
+  /// @param token    Completion token; signature void(error_code).
+  /// Errors: what `connect` throws, system errors of connect(2), Asio's resolver errors, Errc::timed_out.
+  /// Cancellation: any type ends the connection, with operation_aborted.
+  /// Source: RFC 9293 section 3.10.1.
+  template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
+  [[nodiscard]] auto async_connect(const ConnectOptions& options, Token&& token = {}) {
+    return initiate<detail::VoidOperation, Kind::connect, &Socket::start_connect>(token, detail::ConnectRequest(options));
+  }
+
+  /// For the free function: completes with (error_code, Socket).
+  template <class Token>
+  [[nodiscard]] auto async_connect_made(const ConnectOptions& options, Token& token) {
+    using Inner = detail::Initiation<Socket, detail::VoidOperation, Kind::connect, &Socket::start_connect>;
+    return boost::asio::async_initiate<Token, void(error_code, Socket)>(
+        detail::MakeInitiation<Socket, Inner>(*this, Inner(*this)), token, detail::ConnectRequest(options));
+  }
+
+  /// @}
+  /// @name Reading
+  /// @{
+
+  /// Reads what has arrived, at least one byte and at most one block (64 KiB).
+  ///
+  /// Completes when bytes arrived, the peer ended (an empty chunk, every time it is asked), the operation was cancelled, or
+  /// the connection failed. Reads also while the flow of events is paused.
+  /// @param token  Completion token; signature void(error_code, Chunk).
+  /// @return       The chunk [bytes], valid until the next read on this socket starts or its last handle goes.
+  /// @throws       nothing from the call; co_await with the default token throws SystemError.
+  /// Errors: Errc::busy (another read or a 'data' listener is active), Errc::destroyed, Errc::closed, errors of recv(2).
+  /// Cancellation: total. No byte is lost: what had arrived is delivered by the next read.
+  /// Allocation: none in steady state.
+  /// Source: Node net 'data'; RFC 9293 section 3.10.3.
+  template <detail::TokenFor<void(error_code, Chunk)> Token = use_awaitable_t>
+  [[nodiscard]] auto async_read(Token&& token = {}) {
+    return initiate<detail::ReadOperation, Kind::read, &Socket::start_read>(token);
+  }
+
+  /// Reads into the caller's buffers, at least one byte: Asio's AsyncReadStream.
+  ///
+  /// @param buffers  Memory stays the caller's and must live until the completion; empty buffers complete with 0.
+  /// @param token    Completion token; signature void(error_code, std::size_t) [bytes].
+  /// Errors: boost::asio::error::eof after the peer's end; else as `async_read`.
+  /// Cancellation: total. No byte is lost.
+  template <class MutableBufferSequence, detail::TokenFor<void(error_code, std::size_t)> Token = use_awaitable_t>
+  [[nodiscard]] auto async_read_some(const MutableBufferSequence& buffers, Token&& token = {}) {
+    return initiate<detail::ReadSomeOperation, Kind::read_some, &Socket::start_read_some>(
+        token, detail::ReadBuffers::from(buffers, SIZE_MAX));
+  }
+
+  /// Stops 'data' and 'end' until `resume()`. Unread bytes stay in the kernel and hold the peer back.
+  Socket& pause();
+  /// Lets the flow go on. If nobody consumes, what arrives is discarded, as in Node.
+  Socket& resume();
+  [[nodiscard]] bool is_paused() const noexcept;
+  /// Puts bytes back: the next read or 'data' gets them first. The bytes are copied.
+  void unshift(std::span<const std::byte> bytes);
+  void unshift(std::string_view text) { unshift(std::as_bytes(std::span(text))); }
+
+  /// @}
+  /// @name Writing
+  /// @{
+
+  /// Queues data; all that is queued in one turn of the loop leaves in one gathered write.
+  ///
+  /// @param data        Views are copied before the call returns, strings and vectors adopted, Bytes shared.
+  /// @param on_written  Called once when the last byte is in the kernel, or with the error: (error_code, std::size_t),
+  ///                    (error_code) or ().
+  /// @return false if the queue is at or above the high-water mark after it: wait for 'drain' before writing more.
+  /// Errors: Errc::write_after_end, EPIPE (both sides ended), Errc::overflow, Errc::destroyed, Errc::closed, system errors.
+  /// Source: Node net `socket.write`.
+  bool write(Payload data);
+  template <detail::CallbackFor<std::size_t> F>
+  bool write(Payload data, F&& on_written) {
+    return start_callback_write(callback<detail::WriteOperation>(std::forward<F>(on_written)), std::move(data));
+  }
+
+  /// Writes and completes when the last byte is in the kernel.
+  ///
+  /// @param data   Views are borrowed until the completion, strings and vectors adopted, Bytes shared.
+  /// @param token  Completion token; signature void(error_code, std::size_t) [bytes that reached the kernel].
+  /// Errors: as `write`.
+  /// Cancellation: a write that has not started is taken out of the queue and the stream stays usable (total, partial,
+  /// terminal). Of a partly sent write `total` is ignored, `partial` and `terminal` fail the connection.
+  /// Allocation: none in steady state.
+  template <detail::TokenFor<void(error_code, std::size_t)> Token = use_awaitable_t>
+  [[nodiscard]] auto async_write(Payload data, Token&& token = {}) {
+    return initiate<detail::WriteOperation, Kind::write, &Socket::start_write>(token, std::move(data));
+  }
+
+  /// Writes from the caller's buffers, at most 64 KiB: Asio's AsyncWriteStream.
+  template <class ConstBufferSequence, detail::TokenFor<void(error_code, std::size_t)> Token = use_awaitable_t>
+  [[nodiscard]] auto async_write_some(const ConstBufferSequence& buffers, Token&& token = {}) {
+    return initiate<detail::WriteOperation, Kind::write, &Socket::start_write_some>(
+        token, detail::WriteBuffers::from(buffers, 64 * 1024));
+  }
+
+  /// Completes when there is room: at once if no drain is needed, else with the next 'drain'; after `end()` when all is
+  /// flushed. Signature void(error_code). Cancelling only stops the waiting.
+  template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
+  [[nodiscard]] auto async_drain(Token&& token = {}) {
+    return initiate<detail::VoidOperation, Kind::drain, &Socket::start_drain>(token);
+  }
+
+  /// Holds writes back until `uncork()` or `end()`. Nests.
+  void cork();
+  void uncork();
+  /// Corks until the end of the scope.
+  [[nodiscard]] Corked corked();
+
+  /// @}
+  /// @name Ending
+  /// @{
+
+  /// Writes `data`, flushes, and sends the end of our side. Reading goes on.
+  /// @param on_finish  Called once, just before 'finish', or with the error: (error_code) or ().
+  Socket& end(Payload data = {});
+  template <detail::CallbackFor<> F>
+  Socket& end(Payload data, F&& on_finish) {
+    start_end(callback<detail::VoidOperation>(std::forward<F>(on_finish), Kind::end), std::move(data));
+    return *this;
+  }
+  template <detail::CallbackFor<> F>
+    requires(!std::is_convertible_v<F, Payload>)
+  Socket& end(F&& on_finish) {
+    return end(Payload(), std::forward<F>(on_finish));
+  }
+
+  /// The same, awaited: completes when everything is flushed and the end is sent; at once if it was.
+  /// Signature void(error_code). Cancelling only stops the waiting. Views in `data` are copied.
+  template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
+  [[nodiscard]] auto async_end(Payload data, Token&& token = {}) {
+    return initiate<detail::VoidOperation, Kind::end, &Socket::start_end>(token, std::move(data));
+  }
+  template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
+    requires(!std::is_convertible_v<Token, Payload>)
+  [[nodiscard]] auto async_end(Token&& token = {}) {
+    return async_end(Payload(), std::forward<Token>(token));
+  }
+
+  /// Closes at once: the queue is dropped, waiting operations get operation_aborted, 'close' follows.
+  Socket& destroy();
+  /// The same with an error of your own: 'error' with it, then 'close'(true).
+  Socket& destroy(const Error& error);
+  /// Ends, flushes, lets the peer read what was sent (discarding its input within the linger bounds), then closes.
+  void destroy_soon();
+  /// Closes so that the peer gets ECONNRESET. While connecting, waits for the connection first.
+  /// @throws SystemError Errc::invalid_handle on a Unix-domain socket.
+  Socket& reset();
+
+  /// As `destroy_soon()`; completes after 'close', at once on a closed socket. Signature void(error_code).
+  template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
+  [[nodiscard]] auto async_close(Token&& token = {}) {
+    return initiate<detail::VoidOperation, Kind::close, &Socket::start_close>(token);
+  }
+
+  /// @}
+  /// @name Events
+  /// @{
+
+  /// Adds a listener, called for each emission in order of registration.
+  /// @throws SystemError Errc::busy for 'data' while a read waits.
+  template <SocketEvent Event, class... A, ListenerFor<void(A...)> F>
+  ListenerId on(const SocketTag<Event, void(A...)>&, F&& listener) {
+    return add_listener(Event, callable<A...>(std::forward<F>(listener)), detail::ListenerTable::Place::back, false);
+  }
+  /// Adds a listener for the next emission only.
+  template <SocketEvent Event, class... A, ListenerFor<void(A...)> F>
+  ListenerId once(const SocketTag<Event, void(A...)>&, F&& listener) {
+    return add_listener(Event, callable<A...>(std::forward<F>(listener)), detail::ListenerTable::Place::back, true);
+  }
+  /// Adds a listener before all others.
+  template <SocketEvent Event, class... A, ListenerFor<void(A...)> F>
+  ListenerId prepend(const SocketTag<Event, void(A...)>&, F&& listener) {
+    return add_listener(Event, callable<A...>(std::forward<F>(listener)), detail::ListenerTable::Place::front, false);
+  }
+  /// Removes a listener; true if it was there.
+  bool off(ListenerId id);
+  /// Removes the listener at the end of the scope.
+  [[nodiscard]] ScopedListener<Socket> scoped(ListenerId id) { return {*this, id}; }
+  template <SocketEvent Event, class Signature>
+  [[nodiscard]] std::size_t listener_count(const SocketTag<Event, Signature>&) const noexcept {
+    return count_listeners(Event);
+  }
+  template <SocketEvent Event, class Signature>
+  void remove_all(const SocketTag<Event, Signature>&) {
+    remove_listeners(Event);
+  }
+
+  /// Completes with the event's arguments at its next emission; at once for what happens once and has happened (connect,
+  /// ready, end, finish, close). If 'close' comes first: with the connection's error, operation_aborted after `destroy()`,
+  /// else Errc::closed. Cancelling only stops the waiting. For 'data' use `async_read`.
+  template <SocketEvent Event, class... A, detail::TokenFor<void(error_code, A...)> Token = use_awaitable_t>
+    requires(Event != SocketEvent::data)
+  [[nodiscard]] auto async_wait(const SocketTag<Event, void(A...)>&, Token&& token = {}) {
+    return initiate<detail::TypedEventOperation<A...>, Kind::event, &Socket::start_wait>(token, Event);
+  }
+
+  /// @}
+  /// @name Time and options
+  /// @{
+
+  /// After this long without traffic 'timeout' fires and nothing else happens. Zero cancels.
+  /// @throws SystemError Errc::out_of_range for a negative duration.
+  Socket& set_timeout(std::chrono::milliseconds duration);
+  template <ListenerFor<void()> F>
+  Socket& set_timeout(std::chrono::milliseconds duration, F&& on_timeout) {
+    set_timeout(duration);
+    if (duration.count() > 0) remember_timeout_listener(once(event::timeout, std::forward<F>(on_timeout)));
+    return *this;
+  }
+  [[nodiscard]] std::chrono::milliseconds timeout() const noexcept;
+
+  /// TCP_NODELAY. Set before the connection exists it is kept and applied once. Ignored by Unix-domain sockets.
+  Socket& set_no_delay(bool enable = true);
+  Socket& set_keep_alive(const KeepAlive& keep_alive);
+  Socket& set_keep_alive(bool enable = false, std::chrono::milliseconds initial_delay = {}) {
+    return set_keep_alive({.enable = enable, .initial_delay = initial_delay});
+  }
+  /// Whether an open connection keeps `run()` from returning (it does by default).
+  Socket& ref();
+  Socket& unref();
+
+  /// @}
+  /// @name State
+  /// @{
+
+  [[nodiscard]] executor_type get_executor() const noexcept;
+  [[nodiscard]] bool connecting() const noexcept;
+  /// Not connected: before connect, while connecting, and again after the close.
+  [[nodiscard]] bool pending() const noexcept;
+  [[nodiscard]] ReadyState ready_state() const noexcept;
+  [[nodiscard]] bool readable() const noexcept;
+  [[nodiscard]] bool writable() const noexcept;
+  [[nodiscard]] bool destroyed() const noexcept;
+  [[nodiscard]] bool allow_half_open() const noexcept;
+  [[nodiscard]] std::uint64_t bytes_read() const noexcept;
+  /// [bytes], queued ones included.
+  [[nodiscard]] std::uint64_t bytes_written() const noexcept;
+  /// [bytes] queued in user space only.
+  [[nodiscard]] std::size_t buffered() const noexcept;
+  [[nodiscard]] std::size_t high_water_mark() const noexcept;
+  [[nodiscard]] bool need_drain() const noexcept;
+  /// Addresses stay available until the socket connects again; nothing on Unix-domain sockets.
+  [[nodiscard]] std::optional<SocketAddress> local_address() const;
+  [[nodiscard]] std::optional<SocketAddress> remote_address() const;
+  [[nodiscard]] std::optional<SocketAddress> address() const { return local_address(); }
+  /// The server that accepted this socket.
+  [[nodiscard]] std::optional<Server> server() const;
+  /// The error that ended the connection, with its whole detail; none if there was none.
+  [[nodiscard]] Error error() const;
+  /// The descriptor, or -1.
+  [[nodiscard]] int native_handle() const noexcept;
+  /// A number for logs, unique in the process.
+  [[nodiscard]] std::uint64_t id() const noexcept;
+
+  friend bool operator==(const Socket& left, const Socket& right) noexcept {
+    return left.connection_ == right.connection_;
+  }
+
+  /// @}
+
+ private:
+  friend class core::Connection;
+  friend class Corked;
+  template <class, class, detail::Operation::Kind, auto>
+  friend class detail::Initiation;
+
+  using Kind = detail::Operation::Kind;
+
+  explicit Socket(core::Connection& connection) noexcept;
+  void open(const executor_type& executor, const SocketOptions& options);
+
+  template <class Operation, Kind K, auto Start, class Token, class... Arguments>
+  auto initiate(Token& token, Arguments&&... arguments) {
+    return boost::asio::async_initiate<Token, typename Operation::Signature>(
+        detail::Initiation<Socket, Operation, K, Start>(*this), token, std::forward<Arguments>(arguments)...);
+  }
+  template <class Operation, class F, class... Arguments>
+  Operation& callback(F&& function, Arguments&&... arguments) {
+    return detail::make_callback<Operation>(get_executor(), std::forward<F>(function), std::forward<Arguments>(arguments)...);
+  }
+  template <class... A, class F>
+  static std::unique_ptr<detail::Callable> callable(F&& listener) {
+    return std::make_unique<detail::CallableFor<std::decay_t<F>, A...>>(std::forward<F>(listener));
+  }
+
+  void start_connect(detail::VoidOperation& operation, const detail::ConnectRequest& request);
+  void start_read(detail::ReadOperation& operation);
+  void start_read_some(detail::ReadSomeOperation& operation, const detail::ReadBuffers& buffers);
+  void start_write(detail::WriteOperation& operation, Payload data);
+  void start_write_some(detail::WriteOperation& operation, const detail::WriteBuffers& buffers);
+  bool start_callback_write(detail::WriteOperation& operation, Payload data);
+  void start_drain(detail::VoidOperation& operation);
+  void start_end(detail::VoidOperation& operation, Payload data);
+  void start_close(detail::VoidOperation& operation);
+  void start_wait(detail::EventOperation& operation, SocketEvent event);
+
+  ListenerId add_listener(SocketEvent event, std::unique_ptr<detail::Callable> listener,
+                          detail::ListenerTable::Place place, bool once);
+  std::size_t count_listeners(SocketEvent event) const noexcept;
+  void remove_listeners(SocketEvent event);
+  void remember_timeout_listener(ListenerId id);
+  Error describe(const error_code& code, Kind kind) const;
+
+  core::Connection* connection_ = nullptr;
+};
+
+/// Holds a socket's writes back until the end of its scope; see Socket::corked.
+class Corked {
+ public:
+  explicit Corked(Socket socket) : socket_(std::move(socket)) { socket_.cork(); }
+  Corked(const Corked&) = delete;
+  Corked& operator=(const Corked&) = delete;
+  ~Corked() { socket_.uncork(); }
+
+ private:
+  Socket socket_;
+};
+
+inline Corked Socket::corked() { return Corked(*this); }
+
+}  // namespace libnet
+
+namespace boost::asio {
+
+template <template <class, class> class Associator, class Made, class Handler, class Default>
+struct associator<Associator, libnet::detail::MadeHandler<Made, Handler>, Default> : Associator<Handler, Default> {
+  static typename Associator<Handler, Default>::type get(const libnet::detail::MadeHandler<Made, Handler>& made,
+                                                         const Default& otherwise = Default()) noexcept {
+    return Associator<Handler, Default>::get(made.handler, otherwise);
+  }
+};
+
+}  // namespace boost::asio

@@ -1,0 +1,137 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/emitter.hpp"
+#include "core/listening_socket.hpp"
+#include "core/resolver.hpp"
+#include "core/stop_request.hpp"
+#include "libnet/detail/requests.hpp"
+#include "libnet/server.hpp"
+#include "reactor/loop.hpp"
+#include "transport/transport.hpp"
+
+namespace libnet::core {
+
+class Acceptor;
+class Connection;
+
+/// One listen() with its connections, until all of them are gone. A server may listen again before that: then the next
+/// generation has begun.
+class Generation {
+ public:
+  explicit Generation(std::shared_ptr<Acceptor*> acceptor) : acceptor_(std::move(acceptor)) {}
+
+  /// The server; null if it is gone.
+  Acceptor* acceptor() const noexcept { return *acceptor_; }
+  void connection_gone(Connection& connection);
+  /// Emits 'handler_error'; false if nobody listens.
+  bool report_handler_error(const Socket& socket, const std::exception_ptr& exception);
+  bool finished() const noexcept { return connections == 0 && handlers == 0; }
+
+  std::size_t connections = 0;  // open ones
+  std::size_t handlers = 0;     // coroutines of `serve` that have not ended
+  OperationList closers;        // wait for the end of this generation
+
+ private:
+  std::shared_ptr<Acceptor*> acceptor_;
+};
+
+/// The state of one server: resolves, listens, accepts when somebody wants it, closes. docs/design/0004 draws it.
+class Acceptor final : public Emitter, private ListeningSocket::Client {
+ public:
+  Acceptor(std::shared_ptr<reactor::Loop> loop, const ServerOptions& options);
+
+  static Acceptor& of(const Server& server) { return *server.acceptor_; }
+  Server handle() { return Server(*this); }
+
+  void listen(const detail::ListenRequest& request);
+  void start_listen(detail::VoidOperation& operation, const detail::ListenRequest& request);
+  void await_listening(std::unique_ptr<detail::Callable> listener);
+  void start_accept(detail::AcceptOperation& operation);
+  void set_handler(std::shared_ptr<detail::ConnectionHandler> handler);
+  void handler_ended(Connection& connection, const std::exception_ptr& failure);
+  void close(detail::VoidOperation* operation);
+  void start_wait(detail::EventOperation& operation, ServerEvent event);
+  void start_count(detail::ResultOperation<std::size_t>& operation);
+  ListenerId add_listener(ServerEvent event, std::unique_ptr<detail::Callable> listener,
+                          detail::ListenerTable::Place place, bool once);
+
+  bool listening() const noexcept { return listener_.is_open(); }
+  std::optional<SocketAddress> address() const { return listener_.address(); }
+  std::size_t connections() const noexcept { return connection_count_; }
+  std::vector<Socket> sockets();
+  const Error& error() const noexcept { return error_; }
+  Error describe(const error_code& code, Operation::Kind kind) const;
+  int native_handle() const noexcept { return listener_.native_handle(); }
+
+ private:
+  friend class Generation;
+  class RetryTimer;
+
+  enum Due : std::uint8_t { due_listening = 1, due_error = 2, due_close = 4, due_accept = 8 };
+
+  ~Acceptor() override;
+
+  static std::uint8_t index(ServerEvent event) noexcept { return static_cast<std::uint8_t>(event); }
+
+  void step() override;
+  void after_step() override;
+  bool anything_due() const noexcept override;
+  bool at_rest() const noexcept override { return !running() && closing_.empty(); }
+  bool counts_as_work() const noexcept override { return running(); }
+  void listener_threw(std::exception_ptr exception) override;
+  void abandon() noexcept override;
+  void cancel(Operation& operation, asio::cancellation_type type, error_code reason) override;
+  void on_listener_ready() override;
+
+  /// Between listen() and close() or its failure.
+  bool running() const noexcept { return current_ != nullptr; }
+  void mark(int due);
+  bool take(Due due) noexcept;
+  bool deliver_next();
+  void deliver_all();
+  void deliver_listening();
+  void deliver_error();
+  bool deliver_close();
+  void resolved(const detail::ListenRequest& request, const Error& error, std::vector<SocketAddress> addresses);
+  void open_listener(const SocketAddress& address, const detail::ListenRequest& request);
+  void listen_failed(const Error& error);
+  void forget_listen_callback();
+  void open_any(std::uint16_t port, const detail::ListenRequest& request);
+  bool somebody_accepts() const noexcept;
+  bool wanted() const noexcept;
+  void accept_some();
+  bool accept_one();
+  void accept_failed(const error_code& code);
+  void deliver_connection(int descriptor);
+  void give_connection(const Socket& socket);
+  Socket take_in(std::unique_ptr<transport::Transport> made);
+  void give_back(Operation& operation, const error_code& reason);
+  void report(const Error& error);
+  bool report_handler_error(const Socket& socket, const std::exception_ptr& exception);
+
+  ServerOptions options_;
+  ListeningSocket listener_;
+  std::shared_ptr<Acceptor*> self_;  // how generations find this object, or see that it is gone
+  std::shared_ptr<Generation> current_;
+  std::vector<std::shared_ptr<Generation>> closing_;
+  OperationList accepts_;  // waiting, in order
+  detail::List<Connection> connections_;
+  std::size_t connection_count_ = 0;
+  std::deque<Socket> given_back_;  // accepted for somebody who then cancelled
+  std::shared_ptr<detail::ConnectionHandler> handler_;
+  std::unique_ptr<Lookup> lookup_;
+  std::unique_ptr<RetryTimer> retry_;
+  std::optional<StopRequest> stop_;
+  Error error_;
+  std::optional<ListenerId> listen_callback_;
+  std::optional<reactor::TimePoint> last_report_;  // of an accept error
+  std::uint8_t due_ = 0;
+};
+
+}  // namespace libnet::core

@@ -1,0 +1,270 @@
+#include "core/connection.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "core/acceptor.hpp"
+#include "core/connection_timers.hpp"
+#include "core/log.hpp"
+
+namespace libnet::core {
+
+namespace {
+
+std::uint64_t next_id() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+}  // namespace
+
+Connection::Connection(std::shared_ptr<reactor::Loop> loop, const SocketOptions& options)
+    : Emitter(std::move(loop)), options_(options), id_(next_id()), half_open_(options.allow_half_open.value_or(false)) {
+  keep_alive_.enable = options.keep_alive;
+  keep_alive_.initial_delay = options.keep_alive_initial_delay;
+  if (options.timeout.count() > 0) set_timeout(options.timeout);
+}
+
+Connection::~Connection() {
+  if (transport_) transport_->observe(nullptr);
+}
+
+void Connection::abandon() noexcept {
+  phase_ = Phase::closed;
+  due_ = 0;
+  connector_.reset();
+  idle_timer_.reset();
+  linger_timer_.reset();
+  if (transport_) {
+    transport_->observe(nullptr);
+    transport_->close();
+  }
+  if (reader_ != nullptr) std::exchange(reader_, nullptr)->abandon();
+  while (detail::WriteOperation* write = queue_.pop_any()) write->abandon();
+  queue_.drop_data();
+  if (generation_) generation_->connection_gone(*this);
+}
+
+// --- steps ---------------------------------------------------------------------------------------------------------
+
+void Connection::step() {
+  if (take(due_auto_end)) end({}, nullptr);
+  deliver_all();
+  if (take(due_input)) handle_input();
+  deliver_all();
+  flush();
+  deliver_all();
+  close_if_done();
+}
+
+/// A socket that nobody holds, listens to or waits for ends by itself.
+void Connection::after_step() {
+  if (has_handles() || !listeners_.empty() || !waiting_.empty() || reader_ != nullptr) return;
+  if (phase_ == Phase::connecting) destroy({});
+  if (phase_ == Phase::open) linger();
+}
+
+void Connection::mark(int due) {
+  due_ = static_cast<std::uint8_t>(due_ | due);
+  wake();
+}
+
+bool Connection::take(Due due) noexcept {
+  if ((due_ & due) == 0) return false;
+  due_ = static_cast<std::uint8_t>(due_ & ~due);
+  return true;
+}
+
+void Connection::deliver_all() {
+  while (loop_->alive() && deliver_next()) {
+  }
+}
+
+bool Connection::deliver_next() {
+  if (take(due_connect)) {
+    deliver_connect();
+  } else if (take(due_drain)) {
+    deliver_drain();
+  } else if (!completed_.empty()) {
+    complete_next();
+  } else if (write_side_ == WriteSide::flushed) {
+    deliver_finish();
+  } else if (take(due_timeout)) {
+    idle_time_is_up();
+  } else if (read_side_ == ReadSide::ending && end_may_be_told()) {
+    deliver_end();
+  } else if (take(due_error)) {
+    deliver_error();
+  } else if ((due_ & due_close) != 0 && phase_ == Phase::closing && close_round_ != loop_->round()) {
+    take(due_close);
+    deliver_close();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// --- events --------------------------------------------------------------------------------------------------------
+
+void Connection::deliver_connect() {
+  emit(SocketEvent::connect);
+  if (loop_->alive() && connected()) emit(SocketEvent::ready);
+}
+
+void Connection::deliver_error() {
+  const bool heard = handled_ || listens(index(SocketEvent::error)) ||
+                     somebody_waits_for(index(SocketEvent::error));
+  const Error error = error_;
+  if (!heard) log_error("socket " + std::to_string(id_) + ": unhandled error: " + error.message());
+  emit(SocketEvent::error, error);
+}
+
+void Connection::deliver_close() {
+  phase_ = Phase::closed;
+  const bool had_error = static_cast<bool>(error_);
+  const error_code code = error_ ? error_.code() : destroyed_ ? asio::error::operation_aborted : error_code(Errc::closed);
+  const error_code close_result = error_ ? error_.code() : destroyed_ ? asio::error::operation_aborted : error_code();
+  emit(SocketEvent::close, had_error);
+  if (!loop_->alive()) return;
+  finish_waiting(Operation::Kind::close, close_result);
+  finish_waiting(code, [](Operation&) { return true; });
+  if (phase_ == Phase::closed) listeners_.clear();
+}
+
+/// Contract 10: what a listener throws costs this socket, and nothing else.
+void Connection::listener_threw(std::exception_ptr exception) {
+  const Error error(Errc::listener_threw, ErrorInfo{.operation = "listener", .exception = &exception});
+  const bool reported = generation_ && generation_->report_handler_error(handle(), exception);
+  if (phase_ == Phase::closing || phase_ == Phase::closed) {
+    if (!reported) log_error("socket " + std::to_string(id_) + ": " + error.message());
+    return;
+  }
+  handled_ = handled_ || reported;
+  destroy(error);
+}
+
+ListenerId Connection::add_listener(SocketEvent event, std::unique_ptr<detail::Callable> listener,
+                                    detail::ListenerTable::Place place, bool once) {
+  if (event == SocketEvent::data && reader_ != nullptr) throw SystemError(Error(Errc::busy, "read"));
+  const ListenerId id = listeners_.add(index(event), std::move(listener), place, once);
+  if (event == SocketEvent::data && flow_ == Flow::discarding) flow_ = Flow::automatic;
+  if (event == SocketEvent::data || event == SocketEvent::end) mark(due_input);
+  return id;
+}
+
+void Connection::start_wait(detail::EventOperation& operation, SocketEvent event) {
+  constexpr std::uint32_t once_events = 1U << static_cast<unsigned>(SocketEvent::connect) |
+                                        1U << static_cast<unsigned>(SocketEvent::ready) |
+                                        1U << static_cast<unsigned>(SocketEvent::end) |
+                                        1U << static_cast<unsigned>(SocketEvent::finish) |
+                                        1U << static_cast<unsigned>(SocketEvent::close);
+  operation.event = index(event);
+  if (happened(index(event)) && (once_events & 1U << index(event)) != 0) {
+    const std::tuple<> nothing;
+    const std::tuple<bool> had_error(static_cast<bool>(error_));
+    operation.set_arguments(event == SocketEvent::close ? static_cast<const void*>(&had_error) : &nothing);
+    finish(operation, {});
+  } else if (phase_ == Phase::closed) {
+    finish(operation, error_ ? error_.code() : dead_code());
+  } else {
+    wait(operation);
+  }
+}
+
+// --- operations ----------------------------------------------------------------------------------------------------
+
+bool Connection::finish_waiters(const error_code& result) {
+  return finish_waiting(result, [](Operation& operation) {
+    return operation.kind == Operation::Kind::connect || operation.kind == Operation::Kind::drain ||
+           operation.kind == Operation::Kind::end;
+  });
+}
+
+/// What a slot or a time limit does to an operation whose handler was not called yet.
+void Connection::cancel(Operation& operation, asio::cancellation_type type, error_code reason) {
+  if (&operation == reader_) {
+    reader_ = nullptr;
+    return finish(operation, reason);
+  }
+  if (operation.kind == Operation::Kind::write) {
+    return cancel_write(static_cast<detail::WriteOperation&>(operation), type, reason);
+  }
+  if (!contains(waiting_, operation)) {
+    if (give_back(operation)) operation.result = reason;
+    return;
+  }
+  if (operation.kind == Operation::Kind::connect) return fail(Error(reason, "connect"));
+  OperationList::remove(operation);
+  finish(operation, reason);
+}
+
+/// A read that completed but was not delivered yet gives its bytes back.
+bool Connection::give_back(Operation& operation) {
+  if (operation.result || !contains(completed_, operation)) return false;
+  if (operation.kind == Operation::Kind::read) {
+    Chunk& chunk = std::get<0>(static_cast<detail::ReadOperation&>(operation).results);
+    unshift({chunk.data(), chunk.size()});
+    return !std::exchange(chunk, Chunk()).empty();
+  }
+  if (operation.kind != Operation::Kind::read_some) return false;
+  auto& read = static_cast<detail::ReadSomeOperation&>(operation);
+  std::string bytes;
+  std::size_t left = std::exchange(std::get<0>(read.results), 0);
+  for (std::size_t i = 0; i < read.buffers.count && left != 0; ++i) {
+    const std::size_t size = std::min(left, read.buffers.pieces[i].size);
+    bytes.append(static_cast<const char*>(read.buffers.pieces[i].data), size);
+    left -= size;
+  }
+  unshift(std::as_bytes(std::span(bytes)));
+  return !bytes.empty();
+}
+
+/// Contract 12.
+bool Connection::counts_as_work() const noexcept {
+  if (phase_ == Phase::connecting) return true;
+  return connected() && (flow_ != Flow::paused || reader_ != nullptr || buffered() != 0 ||
+                         (write_side_ != WriteSide::open && write_side_ != WriteSide::finished));
+}
+
+// --- state ---------------------------------------------------------------------------------------------------------
+
+error_code Connection::dead_code() const noexcept { return destroyed_ ? Errc::destroyed : Errc::closed; }
+
+ReadyState Connection::ready_state() const noexcept {
+  if (phase_ == Phase::connecting) return ReadyState::opening;
+  if (readable()) return writable() ? ReadyState::open : ReadyState::read_only;
+  return writable() ? ReadyState::write_only : ReadyState::closed;
+}
+
+bool Connection::readable() const noexcept { return !destroyed() && read_side_ != ReadSide::ended; }
+
+bool Connection::writable() const noexcept {
+  return !destroyed() && phase_ != Phase::failing && write_side_ == WriteSide::open;
+}
+
+std::size_t Connection::buffered() const noexcept {
+  return queue_.size() + (transport_ && connected() ? transport_->unsent() : 0);
+}
+
+std::optional<SocketAddress> Connection::local_address() const {
+  return transport_ ? transport_->local_address() : std::nullopt;
+}
+
+std::optional<SocketAddress> Connection::remote_address() const {
+  return transport_ ? transport_->remote_address() : std::nullopt;
+}
+
+Error Connection::describe(const error_code& code, Operation::Kind kind) const {
+  if (error_ && error_.code() == code) return error_;
+  constexpr const char* names[] = {"read", "read", "write", "connect", "drain", "end", "close", "wait", "accept", "listen", ""};
+  const auto local = local_address();
+  const auto remote = remote_address();
+  return Error(code, ErrorInfo{.operation = names[static_cast<std::size_t>(kind)],
+                               .local_address = kind != Operation::Kind::connect && local ? &*local : nullptr,
+                               .remote_address = remote ? &*remote : nullptr});
+}
+
+}  // namespace libnet::core

@@ -1,0 +1,280 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/block_pool.hpp"
+#include "core/connector.hpp"
+#include "core/emitter.hpp"
+#include "core/write_queue.hpp"
+#include "libnet/detail/listener_table.hpp"
+#include "libnet/detail/requests.hpp"
+#include "libnet/socket.hpp"
+#include "reactor/loop.hpp"
+#include "transport/transport.hpp"
+
+namespace libnet::core {
+
+class Generation;
+
+/// The state of one socket: opens, flows, ends, fails and closes. docs/design/0003 draws it.
+///
+/// Every call only changes the state and marks what is due; what is due is delivered by `run_task`, one step of the loop,
+/// in a fixed order. So nothing ever runs inside the call that caused it, and both styles see the same sequence.
+class Connection final : public Emitter,
+                         public detail::ListNode<Connection>,  // of its server's connections
+                         private transport::Transport::Observer,
+                         private Connector::Client {
+ public:
+  /// How far the connection is. A closed connection may connect again.
+  enum class Phase : std::uint8_t {
+    fresh,       ///< never connected
+    connecting,  ///< a connector runs
+    open,        ///< a transport moves bytes
+    failing,     ///< an error is certain; what can still be read is delivered before it
+    closing,     ///< the transport is closed; 'error' and 'close' are due
+    closed,      ///< 'close' was delivered
+  };
+  enum class ReadSide : std::uint8_t { open, ending /* 'end' is due */, ended };
+  enum class WriteSide : std::uint8_t { open, ending, shut /* the end is encoded */, flushed /* 'finish' is due */, finished };
+  enum class Flow : std::uint8_t { automatic, paused, discarding /* resume() with nobody consuming */, lingering };
+
+  Connection(std::shared_ptr<reactor::Loop> loop, const SocketOptions& options);
+
+  /// @name Handles
+  /// @{
+  static Connection& of(const Socket& socket) { return *socket.connection_; }
+  Socket handle() { return Socket(*this); }
+  /// @}
+
+  /// Takes over a transport that is connected.
+  void adopt(std::unique_ptr<transport::Transport> transport);
+  /// Takes over an accepted transport: counted by `generation` until it closes.
+  void adopt_accepted(std::unique_ptr<transport::Transport> transport, std::shared_ptr<Generation> generation,
+                      bool half_open_by_default);
+  const std::shared_ptr<Generation>& generation() const noexcept { return generation_; }
+
+  /// @name Connecting
+  /// @{
+  void connect(const detail::ConnectRequest& request, bool half_open_by_default);
+  void start_connect(detail::VoidOperation& operation, const detail::ConnectRequest& request);
+  /// @}
+
+  /// @name Reading
+  /// @{
+  void start_read(detail::ReadOperation& operation);
+  void start_read_some(detail::ReadSomeOperation& operation);
+  void pause();
+  void resume();
+  void unshift(std::span<const std::byte> bytes);
+  /// @}
+
+  /// @name Writing
+  /// @{
+  enum class Views : std::uint8_t { copied, borrowed };
+  bool write(Payload&& data, detail::WriteOperation* operation, Views views);
+  void start_write_some(detail::WriteOperation& operation, const detail::WriteBuffers& buffers);
+  void start_drain(detail::VoidOperation& operation);
+  void cork() noexcept { ++corks_; }
+  void uncork();
+  /// @}
+
+  /// @name Ending
+  /// @{
+  /// Views in `data` are copied: cancelling the operation only stops the waiting.
+  void end(Payload&& data, detail::VoidOperation* operation);
+  void destroy(const Error& error);
+  void destroy_soon();
+  void reset();
+  void start_close(detail::VoidOperation& operation);
+  /// Ends the connection with an error; bytes that can still be read come first.
+  void fail(const Error& error);
+  /// Contract 10: what a listener threw costs this socket, and nothing else.
+  void listener_threw(std::exception_ptr exception) override;
+  /// A `serve` handler ended with an exception.
+  void handler_failed(const std::exception_ptr& exception);
+  /// @}
+
+  /// @name Events
+  /// @{
+  ListenerId add_listener(SocketEvent event, std::unique_ptr<detail::Callable> listener,
+                          detail::ListenerTable::Place place, bool once);
+  void start_wait(detail::EventOperation& operation, SocketEvent event);
+  /// @}
+
+  /// @name Time and options
+  /// @{
+  void set_timeout(std::chrono::milliseconds duration);
+  void remember_timeout_listener(ListenerId id);
+  std::chrono::milliseconds timeout() const noexcept;
+  void set_no_delay(bool enable);
+  void set_keep_alive(const KeepAlive& keep_alive);
+  /// @}
+
+  /// @name State
+  /// @{
+  Phase phase() const noexcept { return phase_; }
+  ReadyState ready_state() const noexcept;
+  bool connecting() const noexcept { return phase_ == Phase::connecting; }
+  bool readable() const noexcept;
+  bool writable() const noexcept;
+  bool destroyed() const noexcept { return phase_ == Phase::closing || phase_ == Phase::closed; }
+  bool connected() const noexcept { return phase_ == Phase::open || phase_ == Phase::failing; }
+  bool paused() const noexcept { return flow_ == Flow::paused; }
+  bool half_open() const noexcept { return half_open_; }
+  bool need_drain() const noexcept { return need_drain_; }
+  std::uint64_t bytes_read() const noexcept { return bytes_read_; }
+  std::uint64_t bytes_written() const noexcept { return queue_.appended(); }
+  std::size_t buffered() const noexcept;
+  const SocketOptions& options() const noexcept { return options_; }
+  std::optional<SocketAddress> local_address() const;
+  std::optional<SocketAddress> remote_address() const;
+  const Error& error() const noexcept { return error_; }
+  Error describe(const error_code& code, Operation::Kind kind) const;
+  int native_handle() const noexcept { return transport_ ? transport_->native_handle() : -1; }
+  std::uint64_t id() const noexcept { return id_; }
+  /// @}
+
+ private:
+  class IdleTimer;
+  class LingerTimer;
+
+  /// What the next step delivers. The order of delivery is that of `deliver_next`.
+  enum Due : std::uint8_t {
+    due_connect = 1 << 0,
+    due_drain = 1 << 1,
+    due_timeout = 1 << 2,
+    due_auto_end = 1 << 3,  // one turn after 'end'
+    due_input = 1 << 4,
+    due_error = 1 << 5,
+    due_close = 1 << 6,
+    due_flush = 1 << 7,
+  };
+
+  ~Connection() override;
+
+  static std::uint8_t index(SocketEvent event) noexcept { return static_cast<std::uint8_t>(event); }
+
+  // connection.cpp
+  void step() override;
+  void after_step() override;
+  bool anything_due() const noexcept override { return due_ != 0; }
+  bool at_rest() const noexcept override { return phase_ == Phase::fresh || phase_ == Phase::closed; }
+  bool counts_as_work() const noexcept override;
+  void abandon() noexcept override;
+  void on_transport_ready() override { mark(due_input); }
+  void cancel(Operation& operation, asio::cancellation_type type, error_code reason) override;
+  bool give_back(Operation& operation);
+  void mark(int due);
+  bool take(Due due) noexcept;
+  bool deliver_next();
+  void deliver_all();
+  void deliver_connect();
+  void deliver_error();
+  void deliver_close();
+  template <class... Arguments>
+  void emit(SocketEvent event, const Arguments&... arguments) {
+    Emitter::emit(index(event), arguments...);
+  }
+  bool finish_waiters(const error_code& result);
+  error_code dead_code() const noexcept;
+
+  // connection_open.cpp
+  void check_connectable(const detail::ConnectRequest& request) const;
+  void on_connected(std::unique_ptr<transport::Transport> transport) override;
+  void on_connect_failed(const Error& error) override;
+  void opened(std::unique_ptr<transport::Transport> transport);
+  void apply_options();
+  void apply_keep_alive() noexcept;
+  void set_option(int level, int name, int value) noexcept;
+
+  // connection_input.cpp
+  bool listens_for_data() const noexcept;
+  bool accept_reader(Operation& operation);
+  void begin_reading(Operation& operation);
+  void handle_input();
+  void read_once();
+  transport::Result read_into(std::span<std::byte> memory);
+  void read_for_operation(detail::ReadOperation& operation);
+  void read_for_operation(detail::ReadSomeOperation& operation);
+  void read_for_listeners();
+  void deliver_pushed_back();
+  std::size_t take_pushed_back(std::span<std::byte> into);
+  void discard_input();
+  void watch_input();
+  void count_input(std::size_t bytes) noexcept;
+  void after_read(const transport::Result& result);
+  void input_ended();
+  void input_failed(const error_code& code);
+  void fail_reading(const error_code& code);
+  void complete_reader(const error_code& code);
+  bool end_may_be_told() const noexcept;
+  void deliver_end();
+
+  // connection_output.cpp
+  error_code refuse_write() const noexcept;
+  void refused(detail::WriteOperation* operation, const error_code& code);
+  bool overflows(detail::WriteOperation* operation);
+  void append(Payload&& data, Views views);
+  std::span<const std::byte> write_through(std::span<const std::byte> bytes);
+  bool queued(std::uint64_t begin, detail::WriteOperation* operation);
+  bool can_send() const noexcept;
+  void flush();
+  bool flush_some();
+  bool took(const transport::Result& result);
+  void moved_output();
+  void output_failed(const error_code& code);
+  void complete_writes();
+  void note_room();
+  void deliver_drain();
+  void send_end();
+  void end_failed(const error_code& code);
+  void end_sent();
+  void finish_unconnected_end();
+  void deliver_finish();
+  bool fail_writes(const error_code& code);
+  void cancel_write(detail::WriteOperation& operation, asio::cancellation_type type, const error_code& reason);
+
+  // connection_end.cpp
+  void fail_now(const Error& error);
+  void linger();
+  void close_if_done();
+  void enter_closing();
+  void start_linger_timer();
+  void linger_time_is_up();
+  void touch();
+  void idle_time_is_up();
+
+  std::unique_ptr<transport::Transport> transport_;
+  WriteQueue queue_;
+  Operation* reader_ = nullptr;
+  Block lease_;  // what the last async_read gave
+  std::unique_ptr<std::string> pushed_back_;
+  std::unique_ptr<Connector> connector_;
+  std::unique_ptr<IdleTimer> idle_timer_;
+  std::unique_ptr<LingerTimer> linger_timer_;
+  std::shared_ptr<Generation> generation_;
+  Error error_;
+  SocketOptions options_;
+  KeepAlive keep_alive_;
+  std::uint64_t bytes_read_ = 0;
+  std::uint64_t linger_began_at_ = 0;  // in bytes read
+  std::uint64_t sent_end_at_ = 0;      // in bytes read, while lingering
+  std::uint64_t close_round_ = 0;      // of the loop, in which closing began
+  std::uint64_t id_;
+  std::uint32_t corks_ = 0;
+  Phase phase_ = Phase::fresh;
+  ReadSide read_side_ = ReadSide::open;
+  WriteSide write_side_ = WriteSide::open;
+  Flow flow_ = Flow::automatic;
+  std::uint8_t due_ = 0;
+  bool half_open_ = false;
+  bool need_drain_ = false;
+  bool destroyed_ = false;      // by the user: later calls say so
+  bool handled_ = false;        // an operation or callback received the error
+  bool reset_on_connect_ = false;
+};
+
+}  // namespace libnet::core

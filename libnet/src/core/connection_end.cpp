@@ -1,0 +1,157 @@
+#include "core/acceptor.hpp"
+#include "core/connection.hpp"
+#include "core/connection_timers.hpp"
+
+/// How a connection ends: by both sides, by an error, at once, or lingering.
+namespace libnet::core {
+
+/// Contract 8: the writes fail now; what can still be read is delivered first, then 'error' and 'close'.
+void Connection::fail(const Error& error) {
+  if (destroyed() || error_) return;
+  error_ = error;
+  handled_ = fail_writes(error.code()) || handled_;
+  handled_ = finish_waiters(error.code()) || handled_;
+  if (phase_ != Phase::open) return enter_closing();
+  phase_ = Phase::failing;
+  linger_timer_.reset();
+  mark(due_input);
+}
+
+/// The same without waiting for input.
+void Connection::fail_now(const Error& error) {
+  fail(error);
+  if (phase_ == Phase::failing) enter_closing();
+}
+
+void Connection::destroy(const Error& error) {
+  if (destroyed()) return;
+  destroyed_ = true;
+  if (error && !error_) error_ = error;
+  const error_code aborted = error_ ? error_.code() : error_code(asio::error::operation_aborted);
+  const bool unconnected = phase_ == Phase::connecting && !error_;
+  fail_writes(unconnected ? error_code(Errc::closed_before_connection) : aborted);
+  finish_waiters(aborted);
+  enter_closing();
+}
+
+void Connection::handler_failed(const std::exception_ptr& exception) {
+  handled_ = true;  // by the server's 'handler_error', or its log
+  try {
+    std::rethrow_exception(exception);
+  } catch (const SystemError& error) {
+    destroy(error.error());
+  } catch (...) {
+    destroy(Error(Errc::handler_threw, ErrorInfo{.operation = "serve", .exception = &exception}));
+  }
+}
+
+/// Flushes, ends, discards what still comes, closes.
+void Connection::linger() {
+  if (destroyed() || flow_ == Flow::lingering) return;
+  flow_ = Flow::lingering;
+  linger_began_at_ = bytes_read_;
+  if (reader_ != nullptr) complete_reader(asio::error::operation_aborted);
+  end({}, nullptr);
+  start_linger_timer();
+  if (write_side_ >= WriteSide::flushed) sent_end_at_ = bytes_read_;
+  mark(due_input);
+}
+
+void Connection::destroy_soon() {
+  if (phase_ == Phase::fresh) return destroy({});
+  if (phase_ == Phase::failing) return enter_closing();
+  linger();
+}
+
+void Connection::start_close(detail::VoidOperation& operation) {
+  if (phase_ == Phase::closed) return finish(operation, {});
+  wait(operation);
+  if (phase_ == Phase::fresh) return enter_closing();
+  destroy_soon();
+}
+
+void Connection::reset() {
+  if (transport_ && connected() && !transport_->can_reset()) throw SystemError(Error(Errc::invalid_handle, "reset"));
+  if (phase_ == Phase::fresh) return fail(Error(Errc::closed, "reset"));
+  if (phase_ == Phase::connecting) {
+    reset_on_connect_ = true;
+  } else if (connected()) {
+    transport_->observe(nullptr);
+    transport_->reset();
+    destroy({});
+  }
+}
+
+/// Both sides have ended, and everybody knows.
+void Connection::close_if_done() {
+  if (!loop_->alive() || phase_ != Phase::open || !completed_.empty()) return;
+  if (read_side_ == ReadSide::ended && write_side_ == WriteSide::finished) enter_closing();
+}
+
+void Connection::enter_closing() {
+  const error_code code = error_ ? error_.code() : error_code(asio::error::operation_aborted);
+  phase_ = Phase::closing;
+  connector_.reset();
+  idle_timer_.reset();
+  linger_timer_.reset();
+  if (transport_) {
+    transport_->observe(nullptr);
+    transport_->close();
+  }
+  if (reader_ != nullptr) {
+    handled_ = handled_ || static_cast<bool>(error_);
+    complete_reader(code);
+  }
+  fail_writes(code);
+  finish_waiters(code);
+  pushed_back_.reset();
+  if (error_) due_ = static_cast<std::uint8_t>(due_ | due_error);
+  if (generation_) generation_->connection_gone(*this);  // its server's 'close' comes before ours
+  close_round_ = loop_->round();
+  mark(due_close);
+  if (!in_step()) wake_last();
+}
+
+// --- time ----------------------------------------------------------------------------------------------------------
+
+void Connection::start_linger_timer() {
+  if (!linger_timer_) linger_timer_ = std::make_unique<LingerTimer>(*this);
+  if (phase_ == Phase::failing && linger_timer_->armed()) return;  // counts from the failure
+  loop_->start(*linger_timer_, loop_->precise_now() + options_.linger_time);
+}
+
+void Connection::linger_time_is_up() {
+  if (phase_ == Phase::open && write_side_ < WriteSide::flushed && buffered() != 0) {
+    fail_now(Error(Errc::timed_out, "write"));  // bytes are lost: say so
+  } else if (phase_ == Phase::open || phase_ == Phase::failing) {
+    enter_closing();
+  }
+}
+
+void Connection::touch() {
+  if (idle_timer_) idle_timer_->touch();
+}
+
+void Connection::set_timeout(std::chrono::milliseconds duration) {
+  if (duration.count() < 0) throw SystemError(Error(Errc::out_of_range, "set_timeout"));
+  if (destroyed()) return;
+  if (idle_timer_) listeners_.remove(idle_timer_->callback);
+  idle_timer_.reset();
+  if (duration.count() == 0) return;
+  idle_timer_ = std::make_unique<IdleTimer>(*this, duration);
+  idle_timer_->touch();
+}
+
+void Connection::remember_timeout_listener(ListenerId id) {
+  if (idle_timer_) idle_timer_->callback = id;
+}
+
+std::chrono::milliseconds Connection::timeout() const noexcept {
+  return idle_timer_ ? idle_timer_->duration : std::chrono::milliseconds(0);
+}
+
+void Connection::idle_time_is_up() {
+  if (idle_timer_) emit(SocketEvent::timeout);
+}
+
+}  // namespace libnet::core

@@ -1,0 +1,255 @@
+#include <algorithm>
+#include <cstring>
+
+#include "core/connection.hpp"
+#include "core/connection_timers.hpp"
+
+/// Reading: who consumes, one block a step, and the end.
+namespace libnet::core {
+
+namespace {
+
+// What an awaited read got is moved out of the big block if it is smaller than this, so that many suspended readers do
+// not hold a big block each.
+constexpr std::size_t small_read = 4 * 1024;
+
+}  // namespace
+
+bool Connection::listens_for_data() const noexcept { return listens(index(SocketEvent::data)); }
+
+/// Whether the operation becomes the reader; if not, it was completed.
+bool Connection::accept_reader(Operation& operation) {
+  lease_ = {};
+  if (reader_ != nullptr || listens_for_data()) {
+    finish(operation, Errc::busy);
+  } else if (destroyed() && destroyed_) {
+    finish(operation, Errc::destroyed);
+  } else if (destroyed() && error_) {
+    finish(operation, Errc::closed);
+  } else if (read_side_ != ReadSide::open && phase_ != Phase::failing) {
+    finish(operation, operation.kind == Operation::Kind::read_some ? asio::error::eof : error_code());
+  } else if (!connected() && phase_ != Phase::connecting) {
+    finish(operation, Errc::closed);
+  } else if (flow_ == Flow::lingering) {
+    finish(operation, Errc::closed);
+  } else {
+    return true;
+  }
+  return false;
+}
+
+void Connection::start_read(detail::ReadOperation& operation) {
+  if (!accept_reader(operation)) return;
+  begin_reading(operation);
+}
+
+void Connection::start_read_some(detail::ReadSomeOperation& operation) {
+  if (operation.buffers.total == 0 && !destroyed()) return finish(operation, {});
+  if (!accept_reader(operation)) return;
+  begin_reading(operation);
+}
+
+void Connection::begin_reading(Operation& operation) {
+  reader_ = &operation;
+  if (flow_ == Flow::discarding) flow_ = Flow::automatic;
+  watch_operation(operation, *this, *loop_);
+  if (pushed_back_ || (transport_ && transport_->ready_to_read())) mark(due_input);
+  if (!counted()) wake();
+}
+
+void Connection::pause() {
+  if (flow_ == Flow::lingering) return;
+  flow_ = Flow::paused;
+  wake();
+}
+
+void Connection::resume() {
+  if (flow_ == Flow::lingering) return;
+  flow_ = listens_for_data() || reader_ != nullptr ? Flow::automatic : Flow::discarding;
+  mark(due_input);
+}
+
+void Connection::unshift(std::span<const std::byte> bytes) {
+  if (bytes.empty() || destroyed()) return;
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (!pushed_back_) pushed_back_ = std::make_unique<std::string>();
+  pushed_back_->insert(0, text);
+  mark(due_input);
+}
+
+void Connection::handle_input() {
+  if (!connected() || read_side_ != ReadSide::open) return;
+  if (flow_ == Flow::lingering) return discard_input();
+  if (reader_ != nullptr || flow_ == Flow::discarding || (flow_ == Flow::automatic && listens_for_data())) {
+    return read_once();
+  }
+  watch_input();
+}
+
+void Connection::read_once() {
+  if (pushed_back_ && reader_ == nullptr) return deliver_pushed_back();
+  if (!pushed_back_ && !transport_->ready_to_read()) {
+    if (phase_ == Phase::failing) enter_closing();  // nothing more can be read
+    return;
+  }
+  if (reader_ == nullptr) return read_for_listeners();
+  if (reader_->kind == Operation::Kind::read) return read_for_operation(static_cast<detail::ReadOperation&>(*reader_));
+  read_for_operation(static_cast<detail::ReadSomeOperation&>(*reader_));
+}
+
+void Connection::deliver_pushed_back() {
+  const std::unique_ptr<std::string> bytes = std::move(pushed_back_);
+  mark(due_input);
+  if (flow_ == Flow::automatic) emit(SocketEvent::data, Chunk(*bytes));
+}
+
+std::size_t Connection::take_pushed_back(std::span<std::byte> into) {
+  const std::size_t size = std::min(into.size(), pushed_back_->size());
+  std::memcpy(into.data(), pushed_back_->data(), size);
+  pushed_back_->erase(0, size);
+  if (pushed_back_->empty()) pushed_back_.reset();
+  return size;
+}
+
+/// Fills memory from what was put back, or from the transport.
+transport::Result Connection::read_into(std::span<std::byte> memory) {
+  if (pushed_back_) return {take_pushed_back(memory), transport::Status::more, {}};
+  const transport::Result result = transport_->try_read(memory);
+  if (result.bytes != 0) count_input(result.bytes);
+  return result;
+}
+
+void Connection::read_for_operation(detail::ReadOperation& operation) {
+  Block block = Block::take();
+  const transport::Result result = read_into({block.data(), block.size()});
+  if (result.bytes != 0) {
+    if (result.bytes <= small_read) {
+      lease_ = Block::take(result.bytes);
+      std::memcpy(lease_.data(), block.data(), result.bytes);
+    } else {
+      lease_ = std::move(block);
+    }
+    operation.results = Chunk(lease_.data(), result.bytes);
+    complete_reader({});
+  }
+  after_read(result);
+}
+
+void Connection::read_for_operation(detail::ReadSomeOperation& operation) {
+  std::size_t& total = std::get<0>(operation.results);
+  transport::Result result;
+  for (std::size_t i = 0; i < operation.buffers.count; ++i) {
+    const auto& piece = operation.buffers.pieces[i];
+    result = read_into({static_cast<std::byte*>(piece.data), piece.size});
+    total += result.bytes;
+    if (result.bytes < piece.size || result.status != transport::Status::more) break;
+  }
+  if (total != 0) complete_reader({});
+  after_read(result);
+}
+
+void Connection::read_for_listeners() {
+  Block block = Block::take();
+  const transport::Result result = transport_->try_read({block.data(), block.size()});
+  if (result.bytes != 0) {
+    count_input(result.bytes);
+    if (flow_ != Flow::discarding) emit(SocketEvent::data, Chunk(block.data(), result.bytes));
+  }
+  after_read(result);
+}
+
+void Connection::count_input(std::size_t bytes) noexcept {
+  bytes_read_ += bytes;
+  touch();
+}
+
+/// Goes on with the next step if there is more; one block a step is fair to the other sockets.
+void Connection::after_read(const transport::Result& result) {
+  if (!loop_->alive() || !connected() || read_side_ != ReadSide::open) return;
+  if (result.bytes != 0 || result.status == transport::Status::more) {
+    if (result.status != transport::Status::would_block || phase_ == Phase::failing || pushed_back_) mark(due_input);
+  } else if (result.status == transport::Status::end) {
+    input_ended();
+  } else if (result.status == transport::Status::error) {
+    input_failed(result.error);
+  } else if (phase_ == Phase::failing) {
+    enter_closing();  // nothing more can be read
+  } else if (!transport_->ready_to_read()) {
+    return;  // the transport tells when that changes
+  } else {
+    mark(due_input);
+  }
+}
+
+/// Nobody consumes: see the end or an error of a connection on which nothing waits unread.
+void Connection::watch_input() {
+  const transport::Peek peek = !pushed_back_ && transport_->ready_to_read()
+                                   ? transport_->peek_end()
+                                   : transport::Peek{pushed_back_ ? transport::Waiting::data : transport::Waiting::nothing, {}};
+  switch (peek.waiting) {
+    case transport::Waiting::data:
+      if (phase_ == Phase::failing) start_linger_timer();
+      break;
+    case transport::Waiting::nothing:
+      if (phase_ == Phase::failing) return enter_closing();
+      if (!pushed_back_) static_cast<void>(transport_->ready_to_read());
+      break;
+    case transport::Waiting::end:
+      if (phase_ == Phase::failing) return enter_closing();
+      if (end_may_be_told() && (!half_open_ || listens(index(SocketEvent::end)))) input_ended();
+      break;
+    case transport::Waiting::error:
+      input_failed(peek.error);
+      break;
+  }
+}
+
+void Connection::input_ended() {
+  if (phase_ == Phase::failing) return enter_closing();  // an error never becomes a clean end
+  read_side_ = ReadSide::ending;
+  if (reader_ != nullptr) {
+    complete_reader(reader_->kind == Operation::Kind::read_some ? asio::error::eof : error_code());
+  }
+}
+
+void Connection::input_failed(const error_code& code) {
+  if (phase_ == Phase::failing) return enter_closing();
+  if (flow_ == Flow::lingering && write_side_ == WriteSide::finished) return enter_closing();  // all was sent
+  fail_reading(code);
+}
+
+void Connection::fail_reading(const error_code& code) {
+  read_side_ = ReadSide::open;
+  fail(describe(code, Operation::Kind::read));
+  if (phase_ == Phase::failing) enter_closing();
+}
+
+void Connection::complete_reader(const error_code& code) {
+  Operation& operation = *std::exchange(reader_, nullptr);
+  finish(operation, code);
+}
+
+bool Connection::end_may_be_told() const noexcept { return flow_ != Flow::paused; }
+
+void Connection::deliver_end() {
+  read_side_ = ReadSide::ended;
+  const bool seen_all = flow_ != Flow::lingering || bytes_read_ == linger_began_at_;
+  if (seen_all) emit(SocketEvent::end);
+  if (!loop_->alive()) return;
+  if (!half_open_ && write_side_ == WriteSide::open && connected()) {
+    due_ = static_cast<std::uint8_t>(due_ | due_auto_end);
+  }
+}
+
+/// Lingering: whatever still comes is thrown away, within bounds, so that the peer can read what was sent to it.
+void Connection::discard_input() {
+  if (!transport_->ready_to_read()) return;
+  pushed_back_.reset();
+  Block block = Block::take();
+  const transport::Result result = transport_->try_read({block.data(), block.size()});
+  bytes_read_ += result.bytes;
+  if (write_side_ >= WriteSide::flushed && bytes_read_ - sent_end_at_ > options_.linger_bytes) return enter_closing();
+  after_read(result);
+}
+
+}  // namespace libnet::core

@@ -1,0 +1,121 @@
+#include <algorithm>
+#include <utility>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "core/acceptor.hpp"
+#include "core/connection.hpp"
+#include "core/connection_timers.hpp"
+
+/// How a connection comes about: by connecting, or by taking over a transport; and the socket options it then gets.
+namespace libnet::core {
+
+void Connection::check_connectable(const detail::ConnectRequest& request) const {
+  const auto refuse = [](Errc code) { throw SystemError(Error(code, "connect")); };
+  if (phase_ == Phase::connecting || connected()) refuse(Errc::already_connected);
+  if (phase_ == Phase::closing) refuse(destroyed_ ? Errc::destroyed : Errc::closed);
+  if (!request.port && request.path.empty()) refuse(Errc::invalid_argument);
+  if (request.port && (*request.port < 0 || *request.port > 65535)) refuse(Errc::bad_port);
+  if (request.local_port && (*request.local_port < 0 || *request.local_port > 65535)) refuse(Errc::bad_port);
+  if (!request.local_address.empty() && is_ip(request.local_address) == 0) refuse(Errc::invalid_address);
+  if (request.family != 0 && request.family != 4 && request.family != 6) refuse(Errc::address_family);
+}
+
+void Connection::connect(const detail::ConnectRequest& request, bool half_open_by_default) {
+  check_connectable(request);
+  half_open_ = options_.allow_half_open.value_or(half_open_by_default);
+  error_ = {};
+  transport_.reset();
+  queue_.reset();
+  pushed_back_.reset();
+  bytes_read_ = 0;
+  corks_ = 0;
+  happened_ = 0;
+  phase_ = Phase::connecting;
+  read_side_ = ReadSide::open;
+  write_side_ = WriteSide::open;
+  if (flow_ == Flow::lingering) flow_ = Flow::automatic;
+  need_drain_ = destroyed_ = handled_ = reset_on_connect_ = false;
+  connector_ = std::make_unique<Connector>(loop_, request, static_cast<Connector::Client&>(*this));
+  touch();
+  wake();
+}
+
+void Connection::start_connect(detail::VoidOperation& operation, const detail::ConnectRequest& request) {
+  try {
+    connect(request, true);
+  } catch (const SystemError& refused) {
+    return finish(operation, refused.code());
+  }
+  wait(operation);
+}
+
+void Connection::on_connected(std::unique_ptr<transport::Transport> transport) {
+  connector_.reset();
+  opened(std::move(transport));
+  finish_waiting(Operation::Kind::connect, {});
+  if (!reset_on_connect_) return;
+  due_ = static_cast<std::uint8_t>(due_ & ~due_connect);
+  if (!transport_->can_reset()) return fail_now(Error(Errc::invalid_handle, "reset"));
+  reset();
+}
+
+void Connection::on_connect_failed(const Error& error) { fail(error); }
+
+void Connection::opened(std::unique_ptr<transport::Transport> transport) {
+  transport_ = std::move(transport);
+  transport_->observe(this);
+  phase_ = Phase::open;
+  apply_options();
+  touch();
+  mark(due_connect | due_input | due_flush);
+}
+
+void Connection::adopt(std::unique_ptr<transport::Transport> transport) { opened(std::move(transport)); }
+
+void Connection::adopt_accepted(std::unique_ptr<transport::Transport> transport, std::shared_ptr<Generation> generation,
+                                bool half_open_by_default) {
+  generation_ = std::move(generation);
+  half_open_ = options_.allow_half_open.value_or(half_open_by_default);
+  opened(std::move(transport));
+}
+
+// --- socket options ------------------------------------------------------------------------------------------------
+
+/// Options do not exist on every kind of transport; where one does not, it is ignored.
+void Connection::set_option(int level, int name, int value) noexcept {
+  if (native_handle() >= 0) ::setsockopt(native_handle(), level, name, &value, sizeof value);
+}
+
+void Connection::apply_options() {
+  if (options_.no_delay) set_option(IPPROTO_TCP, TCP_NODELAY, 1);
+  if (keep_alive_.enable) apply_keep_alive();
+}
+
+void Connection::set_no_delay(bool enable) {
+  if (std::exchange(options_.no_delay, enable) != enable && connected()) {
+    set_option(IPPROTO_TCP, TCP_NODELAY, enable ? 1 : 0);
+  }
+}
+
+void Connection::set_keep_alive(const KeepAlive& keep_alive) {
+  const KeepAlive before = std::exchange(keep_alive_, keep_alive);
+  const bool same = before.enable == keep_alive.enable && before.initial_delay == keep_alive.initial_delay &&
+                    before.interval == keep_alive.interval && before.count == keep_alive.count;
+  if (!same && connected()) apply_keep_alive();
+}
+
+void Connection::apply_keep_alive() noexcept {
+  const auto seconds = [](std::chrono::milliseconds time) {
+    return static_cast<int>(std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(time).count()));
+  };
+  set_option(SOL_SOCKET, SO_KEEPALIVE, keep_alive_.enable ? 1 : 0);
+  if (!keep_alive_.enable) return;
+  if (const int idle = seconds(keep_alive_.initial_delay)) set_option(IPPROTO_TCP, TCP_KEEPIDLE, idle);
+  if (const int interval = seconds(keep_alive_.interval)) set_option(IPPROTO_TCP, TCP_KEEPINTVL, interval);
+  if (keep_alive_.count > 0) set_option(IPPROTO_TCP, TCP_KEEPCNT, keep_alive_.count);
+}
+
+}  // namespace libnet::core

@@ -1,0 +1,270 @@
+#include <array>
+#include <cerrno>
+
+#include "core/connection.hpp"
+#include "core/connection_timers.hpp"
+#include "core/log.hpp"
+
+/// Writing: the queue, its marks, and the one gathered write at the end of a step.
+namespace libnet::core {
+
+namespace {
+
+// From this size on a view is offered to the kernel before it is copied: what the kernel takes need not be copied.
+constexpr std::size_t large_write = 16 * 1024;
+
+// A gather list longer than this gains nothing; the kernel's limit (IOV_MAX) is 1024.
+constexpr std::size_t gather_limit = 256;
+
+// A peer that takes as fast as we send must not keep the other sockets waiting.
+constexpr int flushes_per_step = 16;
+
+error_code broken_pipe() { return {EPIPE, boost::system::system_category()}; }
+
+}  // namespace
+
+/// Why a write cannot be accepted now; no error if it can.
+error_code Connection::refuse_write() const noexcept {
+  if (destroyed()) return dead_code();
+  if (phase_ == Phase::failing) return error_.code();
+  if (write_side_ != WriteSide::open) {
+    return read_side_ == ReadSide::ended ? broken_pipe() : error_code(Errc::write_after_end);
+  }
+  return phase_ == Phase::fresh ? error_code(Errc::closed) : error_code();
+}
+
+void Connection::refused(detail::WriteOperation* operation, const error_code& code) {
+  const bool ends_connection = (phase_ == Phase::open || phase_ == Phase::connecting) &&
+                               write_side_ != WriteSide::open && flow_ != Flow::lingering;
+  if (operation != nullptr) finish(*operation, code);
+  if (!ends_connection) return;
+  handled_ = handled_ || operation != nullptr;
+  const bool both_ended = code == broken_pipe();
+  fail(Error(code, ErrorInfo{.operation = "write",
+                             .text = both_ended ? "this socket has been ended by the other party" : ""}));
+}
+
+/// The queue is at its cap: the write fails, or the connection does.
+bool Connection::overflows(detail::WriteOperation* operation) {
+  if (buffered() < options_.max_buffered) return false;
+  if (operation != nullptr) {
+    finish(*operation, Errc::overflow);
+  } else if (options_.on_overflow == OverflowPolicy::fail_write) {
+    log_warning("socket " + std::to_string(id_) + ": a write was dropped, max_buffered bytes are queued");
+  }
+  if (options_.on_overflow == OverflowPolicy::destroy) {
+    handled_ = handled_ || operation != nullptr;
+    fail_now(Error(Errc::overflow, "write"));
+  }
+  return true;
+}
+
+bool Connection::write(Payload&& data, detail::WriteOperation* operation, Views views) {
+  if (const error_code code = refuse_write()) {
+    refused(operation, code);
+    return false;
+  }
+  if (overflows(operation)) return false;
+  const std::uint64_t begin = queue_.appended();
+  append(std::move(data), views);
+  return queued(begin, operation);
+}
+
+void Connection::start_write_some(detail::WriteOperation& operation, const detail::WriteBuffers& buffers) {
+  if (const error_code code = refuse_write()) return refused(&operation, code);
+  if (overflows(&operation)) return;
+  const std::uint64_t begin = queue_.appended();
+  for (std::size_t i = 0; i < buffers.count; ++i) {
+    const auto& piece = buffers.pieces[i];
+    queue_.append_borrowed({static_cast<const std::byte*>(piece.data), piece.size});
+  }
+  queued(begin, &operation);
+}
+
+void Connection::append(Payload&& data, Views views) {
+  if (data.is_view()) {
+    if (views == Views::borrowed) return queue_.append_borrowed(data.view());
+    return queue_.append_copy(write_through(data.view()));
+  }
+  Payload::Owner owner = data.take_owner();
+  if (auto* text = std::get_if<std::string>(&owner)) queue_.append_adopted(std::move(*text));
+  if (auto* bytes = std::get_if<std::vector<std::byte>>(&owner)) queue_.append_adopted(std::move(*bytes));
+  if (auto* shared = std::get_if<Bytes>(&owner)) queue_.append_shared(std::move(*shared));
+}
+
+/// Offers a large first write to the transport at once; returns what is left to be copied.
+std::span<const std::byte> Connection::write_through(std::span<const std::byte> bytes) {
+  if (bytes.size() < large_write || !can_send() || buffered() != 0 || !transport_->ready_to_write()) return bytes;
+  const iovec piece{const_cast<std::byte*>(bytes.data()), bytes.size()};
+  const transport::Result result = transport_->try_write({&piece, 1});
+  queue_.note_written(result.bytes);
+  if (result.bytes != 0) touch();
+  if (result.status == transport::Status::error) output_failed(result.error);
+  return connected() && phase_ == Phase::open ? bytes.subspan(result.bytes) : std::span<const std::byte>();
+}
+
+/// The data are in the queue: note who waits for them, and tell whether there is room for more.
+bool Connection::queued(std::uint64_t begin, detail::WriteOperation* operation) {
+  if (operation != nullptr) {
+    queue_.push(*operation, begin);
+    watch_operation(*operation, *this, *loop_);
+  }
+  if (phase_ == Phase::failing) fail_writes(error_.code());  // the attempt to write it through failed
+  touch();
+  if (queue_.size() >= large_write) flush_some();
+  mark(due_flush);
+  const std::size_t waiting = buffered();
+  if (waiting == 0 || waiting < options_.high_water_mark) return true;
+  need_drain_ = true;
+  return false;
+}
+
+bool Connection::can_send() const noexcept {
+  return phase_ == Phase::open && (corks_ == 0 || write_side_ != WriteSide::open);
+}
+
+void Connection::flush() {
+  take(due_flush);
+  if (!can_send()) return finish_unconnected_end();
+  int flushes = 0;
+  while (flushes < flushes_per_step && flush_some()) ++flushes;
+  if (flushes == flushes_per_step) mark(due_flush);
+  if (!can_send()) return;
+  complete_writes();
+  note_room();
+  send_end();
+}
+
+/// One gathered write. True if another one may move bytes at once.
+bool Connection::flush_some() {
+  if (!can_send() || buffered() == 0 || !transport_->ready_to_write()) return false;
+  if (queue_.empty()) return took(transport_->flush());
+  std::array<iovec, gather_limit> pieces;
+  const std::size_t count = queue_.gather(pieces);
+  const transport::Result result = transport_->try_write({pieces.data(), count});
+  queue_.consume(result.bytes);
+  return took(result);
+}
+
+bool Connection::took(const transport::Result& result) {
+  if (result.bytes != 0) moved_output();
+  if (result.status == transport::Status::error) output_failed(result.error);
+  return result.status == transport::Status::more;
+}
+
+void Connection::moved_output() {
+  touch();
+  if (linger_timer_ && flow_ == Flow::lingering) start_linger_timer();
+}
+
+void Connection::output_failed(const error_code& code) { fail(describe(code, Operation::Kind::write)); }
+
+void Connection::complete_writes() {
+  if (!queue_.has_operations() || transport_->unsent() != 0) return;
+  while (detail::WriteOperation* operation = queue_.pop_completed()) finish(*operation, {});
+}
+
+/// Contract 5: 'drain' once, for a queue that was too full and has emptied.
+void Connection::note_room() {
+  if (!need_drain_ || buffered() > options_.low_water_mark) return;
+  need_drain_ = false;
+  if (write_side_ == WriteSide::open) mark(due_drain);
+  finish_waiting(Operation::Kind::drain, {});
+}
+
+void Connection::deliver_drain() {
+  if (phase_ == Phase::open && write_side_ == WriteSide::open) emit(SocketEvent::drain);
+}
+
+void Connection::start_drain(detail::VoidOperation& operation) {
+  if (destroyed()) return finish(operation, dead_code());
+  if (phase_ == Phase::failing) return finish(operation, error_.code());
+  const bool flushing = write_side_ == WriteSide::ending && buffered() != 0;
+  if (!need_drain_ && !flushing) return finish(operation, {});
+  need_drain_ = true;
+  wait(operation);
+}
+
+void Connection::uncork() {
+  if (corks_ == 0) return;
+  if (--corks_ == 0) mark(due_flush);
+}
+
+// --- the end of our side -------------------------------------------------------------------------------------------
+
+void Connection::end(Payload&& data, detail::VoidOperation* operation) {
+  if (data.size() != 0) write(std::move(data), nullptr, Views::copied);
+  if (write_side_ == WriteSide::open && !destroyed() && phase_ != Phase::failing) {
+    write_side_ = WriteSide::ending;
+    corks_ = 0;
+  }
+  mark(due_flush);
+  if (operation == nullptr) return;
+  if (destroyed()) return finish(*operation, destroyed_ ? error_code(Errc::destroyed) : error_.code());
+  if (phase_ == Phase::failing) return finish(*operation, error_.code());
+  if (write_side_ >= WriteSide::flushed) return finish(*operation, {});
+  wait(*operation);
+}
+
+void Connection::send_end() {
+  if (write_side_ == WriteSide::ending && buffered() == 0) {
+    write_side_ = WriteSide::shut;
+    if (const error_code code = transport_->shutdown_write()) return end_failed(code);
+  }
+  if (write_side_ == WriteSide::shut && transport_->unsent() == 0) end_sent();
+}
+
+/// After a reset the system knows no connection to shut down; the reset itself is the better story.
+void Connection::end_failed(const error_code& code) {
+  const transport::Peek peek = transport_->peek_end();
+  output_failed(peek.waiting == transport::Waiting::error ? peek.error : code);
+}
+
+void Connection::end_sent() {
+  write_side_ = WriteSide::flushed;
+  finish_waiting(Operation::Kind::end, {});
+  if (flow_ == Flow::lingering) {
+    sent_end_at_ = bytes_read_;
+    start_linger_timer();
+    mark(due_input);
+  }
+}
+
+/// A socket that never connected has nothing to flush.
+void Connection::finish_unconnected_end() {
+  if (phase_ != Phase::fresh || write_side_ != WriteSide::ending) return;
+  write_side_ = WriteSide::flushed;
+  finish_waiting(Operation::Kind::end, {});
+}
+
+void Connection::deliver_finish() {
+  write_side_ = WriteSide::finished;
+  emit(SocketEvent::finish);
+}
+
+// --- failure -------------------------------------------------------------------------------------------------------
+
+bool Connection::fail_writes(const error_code& code) {
+  bool any = false;
+  while (detail::WriteOperation* operation = queue_.pop_any()) {
+    finish(*operation, code);
+    any = true;
+  }
+  queue_.drop_data();
+  return any;
+}
+
+/// Contract 7: what has not started is taken out; what is partly sent cannot be taken back.
+void Connection::cancel_write(detail::WriteOperation& operation, asio::cancellation_type type, const error_code& reason) {
+  if (!queue_.contains(operation)) return;
+  if (!queue_.started(operation)) {
+    queue_.remove(operation);
+    finish(operation, reason);
+    mark(due_flush);  // there may be room now
+  } else if ((type & (asio::cancellation_type::partial | asio::cancellation_type::terminal)) !=
+             asio::cancellation_type::none) {
+    fail(Error(reason, "write"));
+  }
+}
+
+}  // namespace libnet::core

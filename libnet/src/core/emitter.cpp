@@ -1,0 +1,162 @@
+#include "core/emitter.hpp"
+
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+namespace libnet::core {
+
+Emitter::Emitter(std::shared_ptr<reactor::Loop> loop) : loop_(std::move(loop)) { loop_->add(*this); }
+
+Emitter::~Emitter() {
+  loop_->unschedule(*this);
+  if (counted_) loop_->count_work(-1);
+  if (LoopObject::linked()) loop_->remove(*this);
+}
+
+// --- handles -------------------------------------------------------------------------------------------------------
+
+/// The last handle may go in any thread, but what follows must happen inside the loop.
+void Emitter::release_handle() noexcept {
+  std::uint32_t count = handles_.load(std::memory_order_acquire);
+  while (count > 1) {
+    if (handles_.compare_exchange_weak(count, count - 1, std::memory_order_acq_rel)) return;
+  }
+  if (loop_->alive() && !loop_->owns_this_thread()) return release_inside_loop();
+  handles_.store(0, std::memory_order_release);
+  if (in_step_) return;  // the end of the step looks
+  if (!loop_->alive() || freeable()) {
+    delete this;
+  } else {
+    wake();
+  }
+}
+
+void Emitter::release_inside_loop() noexcept {
+  struct Release {
+    explicit Release(Emitter& released) noexcept : emitter(&released) {}
+    Release(Release&& other) noexcept : emitter(std::exchange(other.emitter, nullptr)) {}
+    Release(const Release&) = delete;
+    Release& operator=(const Release&) = delete;
+    ~Release() {
+      if (emitter != nullptr) emitter->release_handle();
+    }
+    void operator()() { std::exchange(emitter, nullptr)->release_handle(); }
+
+    Emitter* emitter;
+  };
+  asio::post(loop_->executor(), Release(*this));
+}
+
+bool Emitter::freeable() const noexcept {
+  return !has_handles() && at_rest() && !anything_due() && completed_.empty() && waiting_.empty() && !Task::queued();
+}
+
+void Emitter::on_context_shutdown() noexcept {
+  in_step_ = true;  // a handle that goes with a listener or a handler must not free this object under our feet
+  counted_ = false;
+  abandon();
+  listeners_.clear();
+  abandon_all(waiting_);
+  abandon_all(completed_);
+  in_step_ = false;
+  if (!has_handles()) delete this;
+}
+
+// --- steps ---------------------------------------------------------------------------------------------------------
+
+/// One step. Its end comes also when a completion handler throws.
+class Emitter::Step {
+ public:
+  explicit Step(Emitter& emitter) noexcept : emitter_(emitter), nested_(std::exchange(emitter.in_step_, true)) {}
+  Step(const Step&) = delete;
+  Step& operator=(const Step&) = delete;
+  ~Step() {
+    if (nested_) return;
+    if (emitter_.loop_->alive()) emitter_.after_step();
+    emitter_.in_step_ = false;
+    if (!emitter_.loop_->alive()) {
+      if (!emitter_.has_handles()) delete &emitter_;
+      return;
+    }
+    if (emitter_.anything_due() || !emitter_.completed_.empty()) emitter_.wake();
+    emitter_.update_work();
+    if (emitter_.freeable()) delete &emitter_;
+  }
+
+ private:
+  Emitter& emitter_;
+  bool nested_;
+};
+
+void Emitter::run_task() {
+  const Step scope(*this);
+  step();
+}
+
+void Emitter::update_work() noexcept {
+  const bool counts = referenced_ && counts_as_work();
+  if (counts == counted_) return;
+  counted_ = counts;
+  loop_->count_work(counts ? 1 : -1);
+}
+
+void Emitter::set_referenced(bool referenced) {
+  referenced_ = referenced;
+  wake();
+}
+
+// --- operations and events -----------------------------------------------------------------------------------------
+
+void Emitter::wait(Operation& operation) {
+  waiting_.push_back(operation);
+  watch_operation(operation, *this, *loop_);
+}
+
+void Emitter::finish(Operation& operation, const error_code& result) {
+  operation.result = result;
+  completed_.push_back(operation);
+  wake();
+}
+
+void Emitter::complete_next() {
+  Operation& operation = completed_.pop_front();
+  if (!operation.is_callback) return operation.complete();
+  try {
+    operation.complete();
+  } catch (...) {
+    listener_threw(std::current_exception());
+  }
+}
+
+void Emitter::finish_event_waiters(std::uint8_t event, const void* arguments) {
+  finish_waiting({}, [=](Operation& operation) {
+    if (operation.kind != Operation::Kind::event) return false;
+    auto& waiter = static_cast<detail::EventOperation&>(operation);
+    if (waiter.event != event) return false;
+    waiter.set_arguments(arguments);
+    return true;
+  });
+}
+
+bool Emitter::somebody_waits_for(std::uint8_t event) {
+  bool found = false;
+  waiting_.for_each([&](Operation& operation) {
+    found = found || (operation.kind == Operation::Kind::event &&
+                      static_cast<detail::EventOperation&>(operation).event == event);
+  });
+  return found;
+}
+
+bool Emitter::remove_listener(ListenerId id) {
+  const bool removed = listeners_.remove(id);
+  if (removed) wake();
+  return removed;
+}
+
+void Emitter::remove_listeners(std::uint8_t event) {
+  listeners_.remove_all(event);
+  wake();
+}
+
+}  // namespace libnet::core

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <tuple>
+
+#include "core/operations.hpp"
+#include "libnet/detail/listener_table.hpp"
+#include "reactor/loop.hpp"
+
+namespace libnet::core {
+
+/// What the state of a socket and of a server have in common: handles, listeners, waiting operations, and steps.
+///
+/// Calls only change state and note what is due; `step` delivers it, from inside the loop. The object frees itself when
+/// no handle is left and nothing can happen any more.
+class Emitter : public reactor::LoopObject, private reactor::Task, protected detail::OperationOwner {
+ public:
+  Emitter(const Emitter&) = delete;
+  Emitter& operator=(const Emitter&) = delete;
+
+  void add_handle() noexcept { handles_.fetch_add(1, std::memory_order_relaxed); }
+  void release_handle() noexcept;
+
+  reactor::Loop& loop() const noexcept { return *loop_; }
+  const std::shared_ptr<reactor::Loop>& shared_loop() const noexcept { return loop_; }
+
+  bool remove_listener(ListenerId id);
+  void remove_listeners(std::uint8_t event);
+  std::size_t count_listeners(std::uint8_t event) const noexcept { return listeners_.count(event); }
+  void set_referenced(bool referenced);
+
+ protected:
+  explicit Emitter(std::shared_ptr<reactor::Loop> loop);
+  virtual ~Emitter();
+
+  /// @name What the two kinds do differently
+  /// @{
+  virtual void step() = 0;
+  /// After each step, also one that a handler's exception has ended.
+  virtual void after_step() = 0;
+  /// Something is due that the next step delivers.
+  virtual bool anything_due() const noexcept = 0;
+  /// Nothing will happen any more unless somebody calls.
+  virtual bool at_rest() const noexcept = 0;
+  virtual bool counts_as_work() const noexcept = 0;
+  virtual void listener_threw(std::exception_ptr exception) = 0;
+  /// The io_context ends: abandon operations, close what is open.
+  virtual void abandon() noexcept = 0;
+  /// @}
+
+  /// Asks for a step.
+  void wake() {
+    if (!in_step_) loop_->schedule(*this);
+  }
+  /// Asks for a step behind everything that is due already.
+  void wake_last() {
+    loop_->unschedule(*this);
+    loop_->schedule(*this);
+  }
+  bool in_step() const noexcept { return in_step_; }
+  bool has_handles() const noexcept { return handles_.load(std::memory_order_acquire) != 0; }
+  /// Whether the loop counts this object now.
+  bool counted() const noexcept { return counted_; }
+  bool referenced() const noexcept { return referenced_; }
+
+  void wait(Operation& operation);
+  void finish(Operation& operation, const error_code& result);
+  /// Completes waiting operations; true if there were any.
+  template <class Predicate>
+  bool finish_waiting(const error_code& result, Predicate chosen) {
+    const bool any = finish_operations(waiting_, completed_, result, chosen) != 0;
+    if (any) wake();
+    return any;
+  }
+  bool finish_waiting(Operation::Kind kind, const error_code& result) {
+    return finish_waiting(result, [kind](const Operation& operation) { return operation.kind == kind; });
+  }
+  /// Calls the handler of the first completed operation.
+  void complete_next();
+
+  /// Completes those who wait for the event, then calls its listeners.
+  template <class... Arguments>
+  void emit(std::uint8_t event, const Arguments&... arguments) {
+    const std::tuple<Arguments...> values(arguments...);
+    happened_ |= 1U << event;
+    if (!waiting_.empty()) finish_event_waiters(event, &values);
+    try {
+      listeners_.emit(event, &values);
+    } catch (...) {
+      listener_threw(std::current_exception());
+    }
+  }
+  bool happened(std::uint8_t event) const noexcept { return (happened_ & 1U << event) != 0; }
+  bool somebody_waits_for(std::uint8_t event);
+  bool listens(std::uint8_t event) const noexcept { return listeners_.any(event); }
+
+  const std::shared_ptr<reactor::Loop> loop_;
+  OperationList waiting_;    // all but reads and writes
+  OperationList completed_;  // handlers that the next step calls
+  detail::ListenerTable listeners_;
+  std::uint32_t happened_ = 0;  // a bit per event that was emitted
+
+ private:
+  class Step;
+
+  void run_task() final;
+  void on_context_shutdown() noexcept final;
+  void finish_event_waiters(std::uint8_t event, const void* arguments);
+  void release_inside_loop() noexcept;
+  bool freeable() const noexcept;
+  void update_work() noexcept;
+
+  std::atomic<std::uint32_t> handles_{0};
+  bool in_step_ = false;
+  bool referenced_ = true;
+  bool counted_ = false;
+};
+
+}  // namespace libnet::core

@@ -1,0 +1,28 @@
+#include "core/operations.hpp"
+
+namespace libnet::detail {
+
+void DeadlineDeleter::operator()(Deadline* deadline) const noexcept { delete deadline; }
+
+}  // namespace libnet::detail
+
+namespace libnet::core {
+
+void watch_operation(Operation& operation, detail::OperationOwner& owner, reactor::Loop& loop) {
+  operation.watch_cancellation(owner);
+  if (operation.time_limit.count() < 0) return;
+  operation.deadline.reset(new detail::Deadline(owner, operation));
+  loop.start(*operation.deadline, loop.precise_now() + operation.time_limit);
+}
+
+bool contains(OperationList& list, const Operation& operation) {
+  bool found = false;
+  list.for_each([&](Operation& waiting) { found = found || &waiting == &operation; });
+  return found;
+}
+
+void abandon_all(OperationList& list) noexcept {
+  while (!list.empty()) list.pop_front().abandon();
+}
+
+}  // namespace libnet::core

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "core/deadline.hpp"
+#include "libnet/detail/operation.hpp"
+#include "reactor/loop.hpp"
+
+namespace libnet::core {
+
+namespace asio = boost::asio;
+using detail::Operation;
+using detail::OperationList;
+
+/// Lets an operation that has to wait be ended from outside: by its cancellation slot or its time limit.
+void watch_operation(Operation& operation, detail::OperationOwner& owner, reactor::Loop& loop);
+
+/// Takes the operations out of `from` that `chosen` says and puts them behind `to`, with a result.
+template <class Predicate>
+std::size_t finish_operations(OperationList& from, OperationList& to, const error_code& result, Predicate chosen) {
+  OperationList kept;
+  std::size_t finished = 0;
+  while (!from.empty()) {
+    Operation& operation = from.pop_front();
+    if (chosen(operation)) {
+      operation.result = result;
+      to.push_back(operation);
+      ++finished;
+    } else {
+      kept.push_back(operation);
+    }
+  }
+  from.prepend(kept);
+  return finished;
+}
+
+/// True if the operation waits in the list.
+bool contains(OperationList& list, const Operation& operation);
+
+/// Frees all operations of a list without calling their handlers.
+void abandon_all(OperationList& list) noexcept;
+
+}  // namespace libnet::core

@@ -1,0 +1,13 @@
+#include "core/thread_check.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace libnet::core {
+
+void trap_wrong_thread(const char* function) {
+  std::fprintf(stderr, "libnet: %s called from a thread that does not run the socket's executor\n", function);
+  std::abort();
+}
+
+}  // namespace libnet::core

@@ -1,0 +1,292 @@
+#include "libnet/socket.hpp"
+
+#include "core/acceptor.hpp"
+#include "core/connection.hpp"
+#include "core/thread_check.hpp"
+#include "libnet/server.hpp"
+#include "transport/descriptor_transport.hpp"
+
+#include <sys/socket.h>
+
+#include <fcntl.h>
+
+namespace libnet {
+
+namespace {
+
+using core::Connection;
+
+/// The state, if a call can still have an effect: there is a socket and its io_context lives.
+Connection* usable(Connection* connection, const char* function) {
+  if (connection == nullptr || !connection->loop().alive()) return nullptr;
+  core::check_thread(connection->loop(), function);
+  return connection;
+}
+
+std::unique_ptr<transport::Transport> take_over(const std::shared_ptr<reactor::Loop>& loop, int descriptor) {
+  const auto refuse = [](error_code code) { throw SystemError(Error(code, "open")); };
+  if (descriptor < 0) refuse(Errc::out_of_range);
+  int type = 0;
+  socklen_t length = sizeof type;
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type != SOCK_STREAM) {
+    refuse(Errc::invalid_handle);
+  }
+  int family = 0;
+  length = sizeof family;
+  ::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &length);
+  ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+  using transport::DescriptorTransport;
+  const auto kind = family == AF_UNIX ? DescriptorTransport::Kind::unix_stream : DescriptorTransport::Kind::tcp;
+  auto made = std::make_unique<DescriptorTransport>(loop, descriptor, kind);
+  if (const error_code code = made->start()) refuse(code);
+  return made;
+}
+
+}  // namespace
+
+void Socket::open(const executor_type& executor, const SocketOptions& options) {
+  const auto loop = reactor::Loop::of(executor);
+  std::unique_ptr<transport::Transport> transport;
+  if (options.fd) transport = take_over(loop, *options.fd);
+  connection_ = new Connection(loop, options);
+  connection_->add_handle();
+  if (transport) connection_->adopt(std::move(transport));
+}
+
+Socket::Socket(core::Connection& connection) noexcept : connection_(&connection) { connection.add_handle(); }
+
+Socket::Socket(const Socket& other) noexcept : connection_(other.connection_) {
+  if (connection_ != nullptr) connection_->add_handle();
+}
+
+Socket::~Socket() {
+  if (connection_ != nullptr) connection_->release_handle();
+}
+
+// --- connecting ----------------------------------------------------------------------------------------------------
+
+Socket& Socket::connect(const ConnectOptions& options) {
+  if (auto* connection = usable(connection_, "Socket::connect")) connection->connect(options, false);
+  return *this;
+}
+
+Socket& Socket::connect(const SocketAddress& address) {
+  const std::string host = address.address();
+  if (address.family() == Family::unix_path) return connect({.path = host});
+  return connect({.host = host, .port = address.port()});
+}
+
+void Socket::start_connect(detail::VoidOperation& operation, const detail::ConnectRequest& request) {
+  auto* connection = usable(connection_, "Socket::async_connect");
+  connection != nullptr ? connection->start_connect(operation, request) : operation.abandon();
+}
+
+// --- reading -------------------------------------------------------------------------------------------------------
+
+void Socket::start_read(detail::ReadOperation& operation) {
+  auto* connection = usable(connection_, "Socket::async_read");
+  connection != nullptr ? connection->start_read(operation) : operation.abandon();
+}
+
+void Socket::start_read_some(detail::ReadSomeOperation& operation, const detail::ReadBuffers& buffers) {
+  operation.buffers = buffers;
+  auto* connection = usable(connection_, "Socket::async_read_some");
+  connection != nullptr ? connection->start_read_some(operation) : operation.abandon();
+}
+
+Socket& Socket::pause() {
+  if (auto* connection = usable(connection_, "Socket::pause")) connection->pause();
+  return *this;
+}
+
+Socket& Socket::resume() {
+  if (auto* connection = usable(connection_, "Socket::resume")) connection->resume();
+  return *this;
+}
+
+bool Socket::is_paused() const noexcept { return connection_ != nullptr && connection_->paused(); }
+
+void Socket::unshift(std::span<const std::byte> bytes) {
+  if (auto* connection = usable(connection_, "Socket::unshift")) connection->unshift(bytes);
+}
+
+// --- writing -------------------------------------------------------------------------------------------------------
+
+bool Socket::write(Payload data) {
+  auto* connection = usable(connection_, "Socket::write");
+  return connection != nullptr && connection->write(std::move(data), nullptr, Connection::Views::copied);
+}
+
+bool Socket::start_callback_write(detail::WriteOperation& operation, Payload data) {
+  if (auto* connection = usable(connection_, "Socket::write")) {
+    return connection->write(std::move(data), &operation, Connection::Views::copied);
+  }
+  operation.abandon();
+  return false;
+}
+
+void Socket::start_write(detail::WriteOperation& operation, Payload data) {
+  if (auto* connection = usable(connection_, "Socket::async_write")) {
+    connection->write(std::move(data), &operation, Connection::Views::borrowed);
+  } else {
+    operation.abandon();
+  }
+}
+
+void Socket::start_write_some(detail::WriteOperation& operation, const detail::WriteBuffers& buffers) {
+  auto* connection = usable(connection_, "Socket::async_write_some");
+  connection != nullptr ? connection->start_write_some(operation, buffers) : operation.abandon();
+}
+
+void Socket::start_drain(detail::VoidOperation& operation) {
+  auto* connection = usable(connection_, "Socket::async_drain");
+  connection != nullptr ? connection->start_drain(operation) : operation.abandon();
+}
+
+void Socket::cork() {
+  if (auto* connection = usable(connection_, "Socket::cork")) connection->cork();
+}
+
+void Socket::uncork() {
+  if (auto* connection = usable(connection_, "Socket::uncork")) connection->uncork();
+}
+
+// --- ending --------------------------------------------------------------------------------------------------------
+
+Socket& Socket::end(Payload data) {
+  if (auto* connection = usable(connection_, "Socket::end")) connection->end(std::move(data), nullptr);
+  return *this;
+}
+
+void Socket::start_end(detail::VoidOperation& operation, Payload data) {
+  auto* connection = usable(connection_, "Socket::end");
+  connection != nullptr ? connection->end(std::move(data), &operation) : operation.abandon();
+}
+
+Socket& Socket::destroy() { return destroy(Error()); }
+
+Socket& Socket::destroy(const Error& error) {
+  if (auto* connection = usable(connection_, "Socket::destroy")) connection->destroy(error);
+  return *this;
+}
+
+void Socket::destroy_soon() {
+  if (auto* connection = usable(connection_, "Socket::destroy_soon")) connection->destroy_soon();
+}
+
+Socket& Socket::reset() {
+  if (auto* connection = usable(connection_, "Socket::reset")) connection->reset();
+  return *this;
+}
+
+void Socket::start_close(detail::VoidOperation& operation) {
+  auto* connection = usable(connection_, "Socket::async_close");
+  connection != nullptr ? connection->start_close(operation) : operation.abandon();
+}
+
+// --- events --------------------------------------------------------------------------------------------------------
+
+ListenerId Socket::add_listener(SocketEvent event, std::unique_ptr<detail::Callable> listener,
+                                detail::ListenerTable::Place place, bool once) {
+  auto* connection = usable(connection_, "Socket::on");
+  return connection != nullptr ? connection->add_listener(event, std::move(listener), place, once) : ListenerId{};
+}
+
+bool Socket::off(ListenerId id) {
+  auto* connection = usable(connection_, "Socket::off");
+  return connection != nullptr && connection->remove_listener(id);
+}
+
+std::size_t Socket::count_listeners(SocketEvent event) const noexcept {
+  return connection_ != nullptr ? connection_->count_listeners(static_cast<std::uint8_t>(event)) : 0;
+}
+
+void Socket::remove_listeners(SocketEvent event) {
+  if (auto* connection = usable(connection_, "Socket::remove_all")) {
+    connection->remove_listeners(static_cast<std::uint8_t>(event));
+  }
+}
+
+void Socket::start_wait(detail::EventOperation& operation, SocketEvent event) {
+  auto* connection = usable(connection_, "Socket::async_wait");
+  connection != nullptr ? connection->start_wait(operation, event) : operation.abandon();
+}
+
+// --- time and options ----------------------------------------------------------------------------------------------
+
+Socket& Socket::set_timeout(std::chrono::milliseconds duration) {
+  if (auto* connection = usable(connection_, "Socket::set_timeout")) connection->set_timeout(duration);
+  return *this;
+}
+
+void Socket::remember_timeout_listener(ListenerId id) {
+  if (auto* connection = usable(connection_, "Socket::set_timeout")) connection->remember_timeout_listener(id);
+}
+
+std::chrono::milliseconds Socket::timeout() const noexcept {
+  return connection_ != nullptr ? connection_->timeout() : std::chrono::milliseconds(0);
+}
+
+Socket& Socket::set_no_delay(bool enable) {
+  if (auto* connection = usable(connection_, "Socket::set_no_delay")) connection->set_no_delay(enable);
+  return *this;
+}
+
+Socket& Socket::set_keep_alive(const KeepAlive& keep_alive) {
+  if (auto* connection = usable(connection_, "Socket::set_keep_alive")) connection->set_keep_alive(keep_alive);
+  return *this;
+}
+
+Socket& Socket::ref() {
+  if (auto* connection = usable(connection_, "Socket::ref")) connection->set_referenced(true);
+  return *this;
+}
+
+Socket& Socket::unref() {
+  if (auto* connection = usable(connection_, "Socket::unref")) connection->set_referenced(false);
+  return *this;
+}
+
+// --- state ---------------------------------------------------------------------------------------------------------
+
+Socket::executor_type Socket::get_executor() const noexcept {
+  return connection_ != nullptr ? connection_->loop().executor() : executor_type();
+}
+
+bool Socket::connecting() const noexcept { return connection_ != nullptr && connection_->connecting(); }
+bool Socket::pending() const noexcept { return connection_ == nullptr || !connection_->connected(); }
+ReadyState Socket::ready_state() const noexcept {
+  return connection_ != nullptr ? connection_->ready_state() : ReadyState::closed;
+}
+bool Socket::readable() const noexcept { return connection_ != nullptr && connection_->readable(); }
+bool Socket::writable() const noexcept { return connection_ != nullptr && connection_->writable(); }
+bool Socket::destroyed() const noexcept { return connection_ == nullptr || connection_->destroyed(); }
+bool Socket::allow_half_open() const noexcept { return connection_ != nullptr && connection_->half_open(); }
+std::uint64_t Socket::bytes_read() const noexcept { return connection_ != nullptr ? connection_->bytes_read() : 0; }
+std::uint64_t Socket::bytes_written() const noexcept {
+  return connection_ != nullptr ? connection_->bytes_written() : 0;
+}
+std::size_t Socket::buffered() const noexcept { return connection_ != nullptr ? connection_->buffered() : 0; }
+std::size_t Socket::high_water_mark() const noexcept {
+  return connection_ != nullptr ? connection_->options().high_water_mark : 0;
+}
+bool Socket::need_drain() const noexcept { return connection_ != nullptr && connection_->need_drain(); }
+std::optional<SocketAddress> Socket::local_address() const {
+  return connection_ != nullptr ? connection_->local_address() : std::nullopt;
+}
+std::optional<SocketAddress> Socket::remote_address() const {
+  return connection_ != nullptr ? connection_->remote_address() : std::nullopt;
+}
+std::optional<Server> Socket::server() const {
+  const auto* generation = connection_ != nullptr ? connection_->generation().get() : nullptr;
+  core::Acceptor* acceptor = generation != nullptr ? generation->acceptor() : nullptr;
+  return acceptor != nullptr ? std::optional(acceptor->handle()) : std::nullopt;
+}
+Error Socket::error() const { return connection_ != nullptr ? connection_->error() : Error(); }
+int Socket::native_handle() const noexcept { return connection_ != nullptr ? connection_->native_handle() : -1; }
+std::uint64_t Socket::id() const noexcept { return connection_ != nullptr ? connection_->id() : 0; }
+Error Socket::describe(const error_code& code, Kind kind) const {
+  return connection_ != nullptr ? connection_->describe(code, kind) : Error(code);
+}
+
+}  // namespace libnet
