@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_SUITE(memory_transport)
 BOOST_AUTO_TEST_CASE(every_chunking_delivers_the_same_bytes) {
   const auto there = random_bytes(23, seed());
   const auto back = random_bytes(17, seed() + 1);
-  for (std::size_t capacity : {1, 2, 3, 5, 8, 23, 100}) {
+  for (std::size_t capacity : {1U, 2U, 3U, 5U, 8U, 23U, 100U}) {
     for (std::size_t most_read = 1; most_read <= 24; ++most_read) {
       for (std::size_t most_write = 1; most_write <= 24; ++most_write) {
         Connected ends(capacity);
@@ -142,6 +142,8 @@ BOOST_AUTO_TEST_CASE(limits_one_call) {
   const TextResult first = read(*ends.theirs);
   BOOST_TEST(first.text == "h");
   BOOST_CHECK(first.status == Status::more);
+  const std::array pieces{iovec{const_cast<char*>("a"), 1}, iovec{const_cast<char*>("bc"), 2}};
+  BOOST_TEST(ends.ours->try_write(pieces).bytes == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(tells_from_the_loop_once_and_only_who_asked) {

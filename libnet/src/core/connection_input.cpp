@@ -166,18 +166,13 @@ void Connection::count_input(std::size_t bytes) noexcept {
 /// Goes on with the next step if there is more; one block a step is fair to the other sockets.
 void Connection::after_read(const transport::Result& result) {
   if (!loop_->alive() || !connected() || read_side_ != ReadSide::open) return;
-  if (result.bytes != 0 || result.status == transport::Status::more) {
-    if (result.status != transport::Status::would_block || phase_ == Phase::failing || pushed_back_) mark(due_input);
-  } else if (result.status == transport::Status::end) {
-    input_ended();
-  } else if (result.status == transport::Status::error) {
-    input_failed(result.error);
+  if (result.bytes == 0 && result.status == transport::Status::end) return input_ended();
+  if (result.bytes == 0 && result.status == transport::Status::error) return input_failed(result.error);
+  const bool more = result.status != transport::Status::would_block || pushed_back_ || transport_->ready_to_read();
+  if (more) {
+    mark(due_input);
   } else if (phase_ == Phase::failing) {
     enter_closing();  // nothing more can be read
-  } else if (!transport_->ready_to_read()) {
-    return;  // the transport tells when that changes
-  } else {
-    mark(due_input);
   }
 }
 

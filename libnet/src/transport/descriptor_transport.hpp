@@ -46,6 +46,7 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
 
   /// A Unix socket has no reset: it is closed.
   void reset() noexcept override;
+  bool can_reset() const noexcept override { return kind_ == Kind::tcp; }
 
   /// Nothing for a Unix socket.
   std::optional<SocketAddress> local_address() const override;
