@@ -67,8 +67,8 @@ template <detail::ExecutorSource Executor, ListenerFor<void(Socket)> F>
 
 /// A new server that listens. Signature void(error_code, Server). Errors and cancellation: as Server::async_listen.
 template <detail::ExecutorSource Executor, detail::TokenFor<void(error_code, Server)> Token = use_awaitable_t>
-[[nodiscard]] auto async_listen(Executor&& executor, const ListenOptions& options,
-                                const ServerOptions& server_options, Token&& token = {}) {
+[[nodiscard]] auto async_listen(Executor&& executor, const ListenOptions& options, const ServerOptions& server_options,
+                                Token&& token = {}) {
   return Server(executor, server_options).async_listen_made(options, token);
 }
 template <detail::ExecutorSource Executor, detail::TokenFor<void(error_code, Server)> Token = use_awaitable_t>

@@ -29,17 +29,17 @@ struct SocketOptions {
   /// Whether our side stays open after the peer's end. Unset: true for sockets from `serve`, `async_accept` and
   /// `async_connect`, false otherwise, as in Node.
   std::optional<bool> allow_half_open{};
-  std::size_t high_water_mark = 64 * 1024;         ///< [bytes] queued at which `write()` returns false.
-  std::size_t low_water_mark = 0;                  ///< [bytes] queued at or below which 'drain' fires.
-  std::size_t max_buffered = 64 * 1024 * 1024;     ///< [bytes] queued at which a further write fails.
+  std::size_t high_water_mark = 64 * 1024;      ///< [bytes] queued at which `write()` returns false.
+  std::size_t low_water_mark = 0;               ///< [bytes] queued at or below which 'drain' fires.
+  std::size_t max_buffered = 64 * 1024 * 1024;  ///< [bytes] queued at which a further write fails.
   OverflowPolicy on_overflow = OverflowPolicy::fail_write;
-  std::size_t linger_bytes = 1024 * 1024;          ///< [bytes] of input discarded at most after our end was sent.
-  std::chrono::milliseconds linger_time{2000};     ///< How long closing waits for a peer that does not move.
-  bool no_delay = false;                           ///< TCP_NODELAY, set once when the connection exists.
+  std::size_t linger_bytes = 1024 * 1024;       ///< [bytes] of input discarded at most after our end was sent.
+  std::chrono::milliseconds linger_time{2000};  ///< How long closing waits for a peer that does not move.
+  bool no_delay = false;                        ///< TCP_NODELAY, set once when the connection exists.
   bool keep_alive = false;
   std::chrono::milliseconds keep_alive_initial_delay{0};
-  std::chrono::milliseconds timeout{0};            ///< As `set_timeout`; 0: none.
-  std::optional<int> fd{};                         ///< A connected stream socket to take over.
+  std::chrono::milliseconds timeout{0};  ///< As `set_timeout`; 0: none.
+  std::optional<int> fd{};               ///< A connected stream socket to take over.
 };
 
 /// What accepted sockets get, and how the server treats them. Fields as in SocketOptions.
@@ -60,25 +60,25 @@ struct ServerOptions {
 
 /// Where to connect. Views are copied before the call returns.
 struct ConnectOptions {
-  std::string_view host = "localhost";     ///< Name or IP address; used with `port`.
-  std::optional<int> port{};               ///< 0..65535; wins over `path`.
-  std::string_view path{};                 ///< Unix-domain socket.
-  int family = 0;                          ///< 4, 6, or 0 for both.
-  std::string_view local_address{};        ///< IP address to bind to.
+  std::string_view host = "localhost";  ///< Name or IP address; used with `port`.
+  std::optional<int> port{};            ///< 0..65535; wins over `path`.
+  std::string_view path{};              ///< Unix-domain socket.
+  int family = 0;                       ///< 4, 6, or 0 for both.
+  std::string_view local_address{};     ///< IP address to bind to.
   std::optional<int> local_port{};
-  std::chrono::milliseconds timeout{0};    ///< For lookup and all attempts together; 0: none.
-  const std::stop_token* stop = nullptr;   ///< Cancels the connecting; copied. May be stopped from any thread.
+  std::chrono::milliseconds timeout{0};   ///< For lookup and all attempts together; 0: none.
+  const std::stop_token* stop = nullptr;  ///< Cancels the connecting; copied. May be stopped from any thread.
 };
 
 /// Where to listen. Views are copied before the call returns.
 struct ListenOptions {
-  std::string_view host{};                 ///< Unset: all addresses, '::' where IPv6 exists, else '0.0.0.0'.
-  std::optional<int> port{};               ///< 0 or unset: the system picks one. Wins over `path`.
-  std::string_view path{};                 ///< Unix-domain socket.
-  int backlog = 511;                       ///< Connections that wait in the kernel.
+  std::string_view host{};    ///< Unset: all addresses, '::' where IPv6 exists, else '0.0.0.0'.
+  std::optional<int> port{};  ///< 0 or unset: the system picks one. Wins over `path`.
+  std::string_view path{};    ///< Unix-domain socket.
+  int backlog = 511;          ///< Connections that wait in the kernel.
   bool ipv6_only = false;
   bool reuse_port = false;
-  const std::stop_token* stop = nullptr;   ///< Closes the server; copied. May be stopped from any thread.
+  const std::stop_token* stop = nullptr;  ///< Closes the server; copied. May be stopped from any thread.
 };
 
 // g++ 12 destroys a temporary aggregate with a non-trivial member twice inside a co_await expression.

@@ -236,7 +236,8 @@ class Server {
     explicit HandlerFor(G&& handler) : handler_(std::forward<G>(handler)) {}
 
     void start(Socket socket, const Server& server) override {
-      auto ended = [self = this->shared_from_this(), socket, server = Server(server)](std::exception_ptr failure) mutable {
+      auto ended = [self = this->shared_from_this(), socket,
+                    server = Server(server)](std::exception_ptr failure) mutable {
         server.handler_ended(std::move(socket), std::move(failure));
       };
       boost::asio::co_spawn(server.get_executor(), handler_(std::move(socket)), std::move(ended));

@@ -179,7 +179,8 @@ class Socket {
   /// Source: RFC 9293 section 3.10.1.
   template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
   [[nodiscard]] auto async_connect(const ConnectOptions& options, Token&& token = {}) {
-    return initiate<detail::VoidOperation, Kind::connect, &Socket::start_connect>(token, detail::ConnectRequest(options));
+    return initiate<detail::VoidOperation, Kind::connect, &Socket::start_connect>(token,
+                                                                                  detail::ConnectRequest(options));
   }
 
   /// For the free function: completes with (error_code, Socket).
@@ -452,7 +453,8 @@ class Socket {
   }
   template <class Operation, class F, class... Arguments>
   Operation& callback(F&& function, Arguments&&... arguments) {
-    return detail::make_callback<Operation>(get_executor(), std::forward<F>(function), std::forward<Arguments>(arguments)...);
+    return detail::make_callback<Operation>(get_executor(), std::forward<F>(function),
+                                            std::forward<Arguments>(arguments)...);
   }
   template <class... A, class F>
   static std::unique_ptr<detail::Callable> callable(F&& listener) {

@@ -38,7 +38,8 @@ std::size_t transferred(const First& first, const Rest&...) noexcept {
 template <class Initiation, class Handler>
 class ThrowingHandler {
  public:
-  ThrowingHandler(Initiation started, Handler&& wrapped) : initiation(std::move(started)), handler(std::move(wrapped)) {}
+  ThrowingHandler(Initiation started, Handler&& wrapped)
+      : initiation(std::move(started)), handler(std::move(wrapped)) {}
 
   template <class... Results>
   void operator()(const error_code& code, Results&&... results) {
@@ -96,7 +97,8 @@ template <template <class, class> class Associator, class Initiation, class Hand
 struct associator<Associator, libnet::detail::ThrowingHandler<Initiation, Handler>, Default>
     : Associator<Handler, Default> {
   static typename Associator<Handler, Default>::type get(
-      const libnet::detail::ThrowingHandler<Initiation, Handler>& throwing, const Default& otherwise = Default()) noexcept {
+      const libnet::detail::ThrowingHandler<Initiation, Handler>& throwing,
+      const Default& otherwise = Default()) noexcept {
     return Associator<Handler, Default>::get(throwing.handler, otherwise);
   }
 };

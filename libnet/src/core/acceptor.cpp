@@ -50,10 +50,8 @@ bool concerns_one_connection(int code) {
     case EHOSTDOWN:
     case ENONET:
     case EHOSTUNREACH:
-    case ENETUNREACH:
-      return true;
-    default:
-      return false;
+    case ENETUNREACH: return true;
+    default: return false;
   }
 }
 
@@ -70,7 +68,8 @@ std::string what(const std::exception_ptr& exception) {
 bool is_link_local(const SocketAddress& address) {
   if (address.family() != Family::ipv6) return false;
   const std::string text = address.address();
-  return text.size() >= 4 && text[0] == 'f' && text[1] == 'e' && std::string_view("89ab").find(text[2]) != std::string::npos;
+  return text.size() >= 4 && text[0] == 'f' && text[1] == 'e' &&
+         std::string_view("89ab").find(text[2]) != std::string::npos;
 }
 
 }  // namespace
@@ -101,10 +100,7 @@ class Acceptor::RetryTimer final : public reactor::Timer {
 };
 
 Acceptor::Acceptor(std::shared_ptr<reactor::Loop> loop, const ServerOptions& options)
-    : Emitter(std::move(loop)),
-      options_(options),
-      listener_(*loop_, *this),
-      self_(std::make_shared<Acceptor*>(this)) {}
+    : Emitter(std::move(loop)), options_(options), listener_(*loop_, *this), self_(std::make_shared<Acceptor*>(this)) {}
 
 Acceptor::~Acceptor() {
   *self_ = nullptr;
@@ -216,7 +212,8 @@ bool Acceptor::deliver_close() {
 }
 
 void Acceptor::listener_threw(std::exception_ptr exception) {
-  log_error("server: " + Error(Errc::listener_threw, ErrorInfo{.operation = "listener", .exception = &exception}).message());
+  log_error("server: " +
+            Error(Errc::listener_threw, ErrorInfo{.operation = "listener", .exception = &exception}).message());
 }
 
 bool Acceptor::report_handler_error(const Socket& socket, const std::exception_ptr& exception) {
@@ -255,8 +252,7 @@ void Acceptor::listen(const detail::ListenRequest& request) {
 void Acceptor::open_any(std::uint16_t port, const detail::ListenRequest& request) {
   const error_code code = listener_.open(SocketAddress::ip("::", port), request);
   if (!code) return mark(due_listening | due_accept);
-  if (code == boost::system::errc::address_family_not_supported ||
-      code == boost::system::errc::address_not_available) {
+  if (code == boost::system::errc::address_family_not_supported || code == boost::system::errc::address_not_available) {
     return open_listener(SocketAddress::ip("0.0.0.0", port), request);
   }
   const SocketAddress address = SocketAddress::ip("::", port);
@@ -302,8 +298,8 @@ void Acceptor::start_listen(detail::VoidOperation& operation, const detail::List
 
 void Acceptor::await_listening(std::unique_ptr<detail::Callable> listener) {
   if (!running()) return;  // it has failed already: 'error' is due
-  listen_callback_ = listeners_.add(index(ServerEvent::listening), std::move(listener),
-                                    detail::ListenerTable::Place::back, true);
+  listen_callback_ =
+      listeners_.add(index(ServerEvent::listening), std::move(listener), detail::ListenerTable::Place::back, true);
 }
 
 // --- accepting -----------------------------------------------------------------------------------------------------

@@ -115,8 +115,7 @@ void Connection::deliver_connect() {
 }
 
 void Connection::deliver_error() {
-  const bool heard = handled_ || listens(index(SocketEvent::error)) ||
-                     somebody_waits_for(index(SocketEvent::error));
+  const bool heard = handled_ || listens(index(SocketEvent::error)) || somebody_waits_for(index(SocketEvent::error));
   const Error error = error_;
   if (!heard) log_error("socket " + std::to_string(id_) + ": unhandled error: " + error.message());
   emit(SocketEvent::error, error);
@@ -125,7 +124,9 @@ void Connection::deliver_error() {
 void Connection::deliver_close() {
   phase_ = Phase::closed;
   const bool had_error = static_cast<bool>(error_);
-  const error_code code = error_ ? error_.code() : destroyed_ ? asio::error::operation_aborted : error_code(Errc::closed);
+  const error_code code = error_       ? error_.code()
+                          : destroyed_ ? asio::error::operation_aborted
+                                       : error_code(Errc::closed);
   const error_code close_result = error_ ? error_.code() : destroyed_ ? asio::error::operation_aborted : error_code();
   emit(SocketEvent::close, had_error);
   if (!loop_->alive()) return;
@@ -156,11 +157,10 @@ ListenerId Connection::add_listener(SocketEvent event, std::unique_ptr<detail::C
 }
 
 void Connection::start_wait(detail::EventOperation& operation, SocketEvent event) {
-  constexpr std::uint32_t once_events = 1U << static_cast<unsigned>(SocketEvent::connect) |
-                                        1U << static_cast<unsigned>(SocketEvent::ready) |
-                                        1U << static_cast<unsigned>(SocketEvent::end) |
-                                        1U << static_cast<unsigned>(SocketEvent::finish) |
-                                        1U << static_cast<unsigned>(SocketEvent::close);
+  constexpr std::uint32_t once_events =
+      1U << static_cast<unsigned>(SocketEvent::connect) | 1U << static_cast<unsigned>(SocketEvent::ready) |
+      1U << static_cast<unsigned>(SocketEvent::end) | 1U << static_cast<unsigned>(SocketEvent::finish) |
+      1U << static_cast<unsigned>(SocketEvent::close);
   operation.event = index(event);
   if (happened(index(event)) && (once_events & 1U << index(event)) != 0) {
     const std::tuple<> nothing;
@@ -259,7 +259,8 @@ std::optional<SocketAddress> Connection::remote_address() const {
 
 Error Connection::describe(const error_code& code, Operation::Kind kind) const {
   if (error_ && error_.code() == code) return error_;
-  constexpr const char* names[] = {"read", "read", "write", "connect", "drain", "end", "close", "wait", "accept", "listen", ""};
+  constexpr const char* names[] = {"read",  "read", "write",  "connect", "drain", "end",
+                                   "close", "wait", "accept", "listen",  ""};
   const auto local = local_address();
   const auto remote = remote_address();
   return Error(code, ErrorInfo{.operation = names[static_cast<std::size_t>(kind)],

@@ -38,7 +38,13 @@ class Connection final : public Emitter,
     closed,      ///< 'close' was delivered
   };
   enum class ReadSide : std::uint8_t { open, ending /* 'end' is due */, ended };
-  enum class WriteSide : std::uint8_t { open, ending, shut /* the end is encoded */, flushed /* 'finish' is due */, finished };
+  enum class WriteSide : std::uint8_t {
+    open,
+    ending,
+    shut /* the end is encoded */,
+    flushed /* 'finish' is due */,
+    finished
+  };
   enum class Flow : std::uint8_t { automatic, paused, discarding /* resume() with nobody consuming */, lingering };
 
   Connection(std::shared_ptr<reactor::Loop> loop, const SocketOptions& options);
@@ -272,8 +278,8 @@ class Connection final : public Emitter,
   std::uint8_t due_ = 0;
   bool half_open_ = false;
   bool need_drain_ = false;
-  bool destroyed_ = false;      // by the user: later calls say so
-  bool handled_ = false;        // an operation or callback received the error
+  bool destroyed_ = false;  // by the user: later calls say so
+  bool handled_ = false;    // an operation or callback received the error
   bool reset_on_connect_ = false;
 };
 

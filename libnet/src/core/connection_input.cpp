@@ -178,9 +178,10 @@ void Connection::after_read(const transport::Result& result) {
 
 /// Nobody consumes: see the end or an error of a connection on which nothing waits unread.
 void Connection::watch_input() {
-  const transport::Peek peek = !pushed_back_ && transport_->ready_to_read()
-                                   ? transport_->peek_end()
-                                   : transport::Peek{pushed_back_ ? transport::Waiting::data : transport::Waiting::nothing, {}};
+  const transport::Peek peek =
+      !pushed_back_ && transport_->ready_to_read()
+          ? transport_->peek_end()
+          : transport::Peek{pushed_back_ ? transport::Waiting::data : transport::Waiting::nothing, {}};
   switch (peek.waiting) {
     case transport::Waiting::data:
       if (phase_ == Phase::failing) start_linger_timer();
@@ -193,9 +194,7 @@ void Connection::watch_input() {
       if (phase_ == Phase::failing) return enter_closing();
       if (end_may_be_told() && (!half_open_ || listens(index(SocketEvent::end)))) input_ended();
       break;
-    case transport::Waiting::error:
-      input_failed(peek.error);
-      break;
+    case transport::Waiting::error: input_failed(peek.error); break;
   }
 }
 

@@ -128,8 +128,8 @@ void Connection::flush() {
   if (!can_send()) return finish_unconnected_end();
   int flushes = 0;
   while (flushes < flushes_per_step && flush_some()) ++flushes;
-  if (flushes == flushes_per_step) mark(due_flush);
   if (!can_send()) return;
+  if (buffered() != 0 && transport_->ready_to_write()) mark(due_flush);  // else the transport tells when it is
   complete_writes();
   note_room();
   send_end();
@@ -255,7 +255,8 @@ bool Connection::fail_writes(const error_code& code) {
 }
 
 /// Contract 7: what has not started is taken out; what is partly sent cannot be taken back.
-void Connection::cancel_write(detail::WriteOperation& operation, asio::cancellation_type type, const error_code& reason) {
+void Connection::cancel_write(detail::WriteOperation& operation, asio::cancellation_type type,
+                              const error_code& reason) {
   if (!queue_.contains(operation)) return;
   if (!queue_.started(operation)) {
     queue_.remove(operation);

@@ -76,10 +76,9 @@ void Connector::begin() {
     addresses_ = {SocketAddress::ip(request_.host, port)};
     return attempt();
   }
-  lookup_ = std::make_unique<Lookup>(*loop_, request_.host, request_.family, port,
-                                     [this](const Error& error, std::vector<SocketAddress> addresses) {
-                                       resolved(error, std::move(addresses));
-                                     });
+  lookup_ = std::make_unique<Lookup>(
+      *loop_, request_.host, request_.family, port,
+      [this](const Error& error, std::vector<SocketAddress> addresses) { resolved(error, std::move(addresses)); });
 }
 
 void Connector::resolved(const Error& error, std::vector<SocketAddress> addresses) {

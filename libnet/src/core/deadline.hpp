@@ -18,5 +18,4 @@ class Deadline final : public reactor::Timer, public Recycled {
   Operation& operation_;
 };
 
-
 }  // namespace libnet::detail

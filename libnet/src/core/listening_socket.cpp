@@ -22,7 +22,7 @@ void set_flag(int descriptor, int level, int name, bool on) {
 
 /// A connect that is refused tells that nobody listens behind a socket file any more.
 bool is_stale(const std::string& path, const sockaddr* address, socklen_t length) {
-  struct stat status {};
+  struct stat status{};
   if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
   const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (probe < 0) return false;
@@ -32,7 +32,7 @@ bool is_stale(const std::string& path, const sockaddr* address, socklen_t length
 }
 
 std::optional<std::pair<dev_t, ino_t>> identity(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (path.empty() || path.front() == '\0' || ::lstat(path.c_str(), &status) != 0) return std::nullopt;
   return std::pair(status.st_dev, status.st_ino);
 }

@@ -8,11 +8,11 @@
 #include <thread>
 #include <utility>
 
-#include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 
 namespace libnet::core {
 

@@ -11,9 +11,9 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "libnet/detail/intrusive_list.hpp"
 #include "libnet/errc.hpp"
 #include "libnet/reactor.hpp"
-#include "libnet/detail/intrusive_list.hpp"
 
 /// Readiness, the turn of the loop, the clock, and what keeps the loop running: all on a Boost.Asio io_context.
 namespace libnet::reactor {

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include <boost/asio/post.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 
 #include "libnet/detail/recycling.hpp"
 
@@ -31,18 +31,19 @@ class PortableReactor::Registration : public ListNode<Registration>, public std:
     bool waiting = false;
   };
 
-  Registration(Loop& loop, Watch& watched) : watch(&watched), descriptor_(loop.context()) {}
+  Registration(Loop& loop, Watch& watched) : watch(&watched), descriptor_(std::in_place, loop.context()) {}
 
   error_code assign(int descriptor) {
     error_code error;
-    descriptor_.assign(descriptor, error);
+    descriptor_->assign(descriptor, error);
     return error;
   }
 
-  /// Ends the waits and leaves the descriptor open.
+  /// Ends the waits and leaves the descriptor open. Nothing of Asio's is kept: a watch may outlive the context.
   void release() noexcept {
     watch = nullptr;
-    if (descriptor_.is_open()) descriptor_.release();
+    if (descriptor_ && descriptor_->is_open()) descriptor_->release();
+    descriptor_.reset();
   }
 
   void start_wanted_waits(Loop& loop) {
@@ -59,7 +60,7 @@ class PortableReactor::Registration : public ListNode<Registration>, public std:
  private:
   void start(Loop& loop, Direction& direction);
 
-  asio::posix::basic_stream_descriptor<asio::io_context::executor_type> descriptor_;
+  std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> descriptor_;
 };
 
 struct PortableReactor::WaitHandler {
@@ -91,8 +92,9 @@ struct PortableReactor::WaitHandler {
 void PortableReactor::Registration::start(Loop& loop, Direction& direction) {
   if (!std::exchange(direction.wanted, false) || direction.waiting) return;
   direction.waiting = true;
-  const auto kind = &direction == &read ? descriptor_.wait_read : descriptor_.wait_write;
-  descriptor_.async_wait(kind, WaitHandler{loop.shared_from_this(), shared_from_this(), &direction});
+  using asio::posix::descriptor_base;
+  const auto kind = &direction == &read ? descriptor_base::wait_read : descriptor_base::wait_write;
+  descriptor_->async_wait(kind, WaitHandler{loop.shared_from_this(), shared_from_this(), &direction});
   loop.discount_wait();
 }
 

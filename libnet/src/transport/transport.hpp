@@ -60,7 +60,8 @@ class Transport {
   virtual void observe(Observer* observer) = 0;
 
   /// True if a read may give bytes, the end or an error now. False means that it would block for certain; the transport
-  /// then tells its observer as soon as that changes.
+  /// then tells its observer, once, as soon as that changes. Only this asks to be told: not a call that would block.
+  /// Who is told asks both directions again: either may have become possible.
   virtual bool ready_to_read() = 0;
 
   /// The same for writing (`try_write` and `flush`).
@@ -77,7 +78,8 @@ class Transport {
   /// Pushes on what was taken but not yet handed to the layer below.
   virtual Result flush() { return {0, Status::more, {}}; }
 
-  /// How many bytes are taken but not yet handed to the layer below [bytes, encoded].
+  /// How many bytes are taken but not yet handed to the layer below [bytes, encoded]. A read or a peek may change it: an
+  /// acknowledgement may have to go out, or may have found room.
   virtual std::size_t unsent() const noexcept { return 0; }
 
   /// What waits unread, without taking it: so the end of an idle connection is seen without a reader.

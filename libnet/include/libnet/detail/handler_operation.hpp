@@ -44,14 +44,14 @@ class HandlerOperation final : public Base {
 
   void complete() override {
     forget_cancellation();
-    auto results = std::tuple_cat(std::make_tuple(this->result), this->take_results());
+    auto outcome = std::tuple_cat(std::make_tuple(this->result), this->take_results());
     asio::any_io_executor elsewhere = std::move(elsewhere_);
     Handler handler(std::move(handler_));
     destroy(handler);
     if (elsewhere) {
-      post_completion(elsewhere, std::move(handler), std::move(results));
+      post_completion(elsewhere, std::move(handler), std::move(outcome));
     } else {
-      std::apply(std::move(handler), std::move(results));
+      std::apply(std::move(handler), std::move(outcome));
     }
   }
 
@@ -99,11 +99,12 @@ class HandlerOperation final : public Base {
     AllocatorTraits::deallocate(allocator, this, 1);
   }
 
-  template <class Results>
-  static void post_completion(const asio::any_io_executor& executor, Handler&& handler, Results&& results) {
+  template <class Outcome>
+  static void post_completion(const asio::any_io_executor& executor, Handler&& handler, Outcome&& outcome) {
     const auto allocator = associated_allocator(handler);
-    asio::post(executor, asio::bind_allocator(allocator, [handler = std::move(handler), results = std::move(results)]() mutable {
-                 std::apply(std::move(handler), std::move(results));
+    asio::post(executor,
+               asio::bind_allocator(allocator, [handler = std::move(handler), outcome = std::move(outcome)]() mutable {
+                 std::apply(std::move(handler), std::move(outcome));
                }));
   }
 
@@ -125,11 +126,7 @@ class Initiation {
   void operator()(Handler&& handler, Arguments&&... arguments) {
     using Made = HandlerOperation<Base, std::decay_t<Handler>>;
     std::decay_t<Handler> own(std::forward<Handler>(handler));
-    if constexpr (std::is_constructible_v<Base, Operation::Kind>) {
-      (owner_.*Start)(*Made::create(std::move(own), owner_.get_executor(), Kind), std::forward<Arguments>(arguments)...);
-    } else {
-      (owner_.*Start)(*Made::create(std::move(own), owner_.get_executor()), std::forward<Arguments>(arguments)...);
-    }
+    (owner_.*Start)(*Made::create(std::move(own), owner_.get_executor(), Kind), std::forward<Arguments>(arguments)...);
   }
 
   /// The whole story of a failure, for the exception.
@@ -161,8 +158,9 @@ class Callback {
 };
 
 template <class Function, class... Arguments>
-concept CallbackFor = std::is_invocable_v<std::decay_t<Function>&, error_code, Arguments...> ||
-                      std::is_invocable_v<std::decay_t<Function>&, error_code> || std::is_invocable_v<std::decay_t<Function>&>;
+concept CallbackFor =
+    std::is_invocable_v<std::decay_t<Function>&, error_code, Arguments...> ||
+    std::is_invocable_v<std::decay_t<Function>&, error_code> || std::is_invocable_v<std::decay_t<Function>&>;
 
 template <class Base, class Function, class... Arguments>
 Base& make_callback(const asio::any_io_executor& executor, Function&& function, Arguments&&... arguments) {

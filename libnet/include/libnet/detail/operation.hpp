@@ -84,7 +84,7 @@ using VoidOperation = ResultOperation<>;
 
 class ReadOperation : public ResultOperation<Chunk> {
  public:
-  ReadOperation() noexcept : ResultOperation(Kind::read) {}
+  using ResultOperation::ResultOperation;
 };
 
 /// The pieces of a caller's buffer sequence; what does not fit is left for the next operation.
@@ -119,7 +119,7 @@ using WriteBuffers = Buffers<const void*>;
 
 class ReadSomeOperation : public ResultOperation<std::size_t> {
  public:
-  ReadSomeOperation() noexcept : ResultOperation(Kind::read_some) {}
+  using ResultOperation::ResultOperation;
 
   ReadBuffers buffers;
 };
@@ -129,7 +129,7 @@ class WriteOperation : public Operation {
  public:
   using Signature = void(error_code, std::size_t);
 
-  WriteOperation() noexcept : Operation(Kind::write) {}
+  explicit WriteOperation(Kind which = Kind::write) noexcept : Operation(which) {}
 
   std::tuple<std::size_t> take_results() const noexcept { return {transferred}; }
 
@@ -141,7 +141,7 @@ class WriteOperation : public Operation {
 /// Waits for the next emission of one event.
 class EventOperation : public Operation {
  public:
-  EventOperation() noexcept : Operation(Kind::event) {}
+  explicit EventOperation(Kind which = Kind::event) noexcept : Operation(which) {}
 
   /// Keeps a copy of the event's arguments; `arguments` points to a std::tuple of them.
   virtual void set_arguments(const void* arguments) = 0;
@@ -153,6 +153,7 @@ template <class... Arguments>
 class TypedEventOperation : public EventOperation {
  public:
   using Signature = void(error_code, Arguments...);
+  using EventOperation::EventOperation;
 
   void set_arguments(const void* arguments) override {
     results = *static_cast<const std::tuple<Arguments...>*>(arguments);

@@ -1,0 +1,260 @@
+#include "support/behaviour.hpp"
+
+#include <unistd.h>
+#include <boost/test/tree/auto_registration.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <random>
+
+#include "core/connection.hpp"
+#include "reactor/loop.hpp"
+#include "support/record_transport.hpp"
+#include "transport/memory_transport.hpp"
+
+namespace libnet::test {
+
+namespace {
+
+constexpr auto patience = 60s;  // generous: sanitizers on a busy machine
+
+std::string make_directory() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "libnet-test-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
+  return pattern;
+}
+
+std::shared_ptr<reactor::Loop> loop_of(asio::io_context& io) { return reactor::Loop::of(io.get_executor()); }
+
+Socket adopt(asio::io_context& io, const SocketOptions& options, std::unique_ptr<transport::Transport> transport) {
+  auto* connection = new core::Connection(loop_of(io), options);
+  Socket socket = connection->handle();
+  connection->adopt(std::move(transport));
+  return socket;
+}
+
+}  // namespace
+
+std::string to_string(Setting setting) {
+  std::string text;
+  switch (setting.wire) {
+    case Wire::tcp4: text = "tcp4"; break;
+    case Wire::tcp6: text = "tcp6"; break;
+    case Wire::unix_path: text = "unix"; break;
+    case Wire::memory: text = "memory"; break;
+    case Wire::record: text = "record"; break;
+  }
+  return text + (setting.reactor == ReactorKind::epoll ? "_epoll" : "_portable");
+}
+
+World::World(Setting setting)
+    : setting_(setting), io_(std::make_unique<asio::io_context>()), directory_(make_directory()) {
+  use_reactor(*io_, setting.reactor);
+}
+
+World::~World() {
+  io_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
+}
+
+void World::run() {
+  io_->restart();
+  io_->run_for(patience);
+  BOOST_REQUIRE_MESSAGE(io_->stopped(), "the loop did not come to an end");
+}
+
+void World::run_until(const std::function<bool()>& done) {
+  if (io_->stopped()) io_->restart();
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (!done()) {
+    const std::size_t ran = io_->run_one_until(deadline);
+    if (ran != 0) continue;
+    BOOST_REQUIRE_MESSAGE(!io_->stopped(), "the loop ended before what was waited for happened");
+    BOOST_REQUIRE_MESSAGE(std::chrono::steady_clock::now() < deadline, "what was waited for did not happen");
+  }
+}
+
+void World::settle() {
+  if (io_->stopped()) io_->restart();
+  while (io_->poll() != 0) {
+    if (io_->stopped()) io_->restart();
+  }
+}
+
+void World::await(asio::awaitable<void> coroutine) {
+  bool done = false;
+  std::exception_ptr failure;
+  asio::co_spawn(*io_, std::move(coroutine), [&](std::exception_ptr thrown) {
+    failure = thrown;
+    done = true;
+  });
+  run_until([&] { return done; });
+  if (failure) std::rethrow_exception(failure);
+}
+
+void World::spawn(asio::awaitable<void> coroutine) {
+  asio::co_spawn(*io_, std::move(coroutine), [](std::exception_ptr thrown) {
+    if (thrown) std::rethrow_exception(thrown);
+  });
+}
+
+std::string World::new_path() { return directory_ + "/" + std::to_string(++paths_) + ".sock"; }
+
+ListenOptions World::listen_options() {
+  switch (wire()) {
+    case Wire::tcp4: return {.host = "127.0.0.1", .port = 0};
+    case Wire::tcp6: return {.host = "::1", .port = 0};
+    case Wire::unix_path: kept_.push_back(std::make_unique<std::string>(new_path())); return {.path = *kept_.back()};
+    default: break;
+  }
+  BOOST_FAIL("no server on this wire");
+  return {};
+}
+
+void World::listen(Server& server) { server.listen(listen_options()); }
+
+ConnectOptions World::connect_options(const Server& server) {
+  const SocketAddress address = server.address().value();
+  kept_.push_back(std::make_unique<std::string>(address.address()));
+  if (address.family() == Family::unix_path) return {.path = *kept_.back()};
+  return {.host = *kept_.back(), .port = address.port()};
+}
+
+void World::connect(Socket& socket, const Server& server) { socket.connect(connect_options(server)); }
+
+ConnectOptions World::refusing_options() {
+  Server server(*io_);
+  listen(server);
+  const ConnectOptions options = connect_options(server);
+  server.close();
+  settle();
+  return options;
+}
+
+World::Pair World::pair(const SocketOptions& client_options, const ServerOptions& server_options) {
+  if (!has_server()) return memory_pair(client_options, server_options);
+  Server server(*io_, server_options);
+  Socket accepted;
+  server.once(event::connection, [&accepted](Socket socket) { accepted = std::move(socket); });
+  listen(server);
+  Socket client(*io_, client_options);
+  connect(client, server);
+  run_until([&] { return accepted.native_handle() >= 0 && !client.connecting(); });
+  server.close();
+  settle();
+  return {std::move(client), std::move(accepted)};
+}
+
+World::Pair World::memory_pair(const SocketOptions& client_options, const ServerOptions& server_options) {
+  const auto loop = loop_of(*io_);
+  auto [first, second] = transport::MemoryTransport::pair(loop, loop);
+  const SocketOptions accepted{.allow_half_open = server_options.allow_half_open,
+                               .high_water_mark = server_options.high_water_mark,
+                               .low_water_mark = server_options.low_water_mark,
+                               .max_buffered = server_options.max_buffered,
+                               .on_overflow = server_options.on_overflow,
+                               .linger_bytes = server_options.linger_bytes,
+                               .linger_time = server_options.linger_time,
+                               .timeout = server_options.timeout};
+  std::unique_ptr<transport::Transport> left = std::move(first);
+  std::unique_ptr<transport::Transport> right = std::move(second);
+  if (wire() == Wire::record) {
+    left = std::make_unique<RecordTransport>(loop, std::move(left));
+    right = std::make_unique<RecordTransport>(loop, std::move(right));
+  }
+  Pair made{adopt(*io_, client_options, std::move(left)), adopt(*io_, accepted, std::move(right))};
+  if (server_options.pause_on_connect) made.server.pause();
+  settle();
+  return made;
+}
+
+void World::use_manual_clock() { loop_of(*io_)->use_manual_clock(); }
+
+void World::advance(std::chrono::nanoseconds by) {
+  loop_of(*io_)->advance(by);
+  settle();
+}
+
+void Recorder::watch(Socket socket, const std::string& name, Data data) {
+  received_.emplace_back(name, std::make_unique<std::string>());
+  std::string& bytes = *received_.back().second;
+  const auto add = [this, name](const std::string& what) { log_.push_back(name + ":" + what); };
+  socket.on(event::connect, [add] { add("connect"); });
+  socket.on(event::ready, [add] { add("ready"); });
+  if (data == Data::record) {
+    socket.on(event::data, [add, &bytes](Chunk chunk) {
+      bytes += chunk;
+      add("data(" + std::to_string(chunk.size()) + ")");
+    });
+  }
+  socket.on(event::end, [add] { add("end"); });
+  socket.on(event::drain, [add] { add("drain"); });
+  socket.on(event::finish, [add] { add("finish"); });
+  socket.on(event::timeout, [add] { add("timeout"); });
+  socket.on(event::error, [add](const Error& error) { add("error(" + error.name() + ")"); });
+  socket.on(event::close, [add](bool had_error) { add(had_error ? "close(true)" : "close(false)"); });
+}
+
+void Recorder::watch(Server server, const std::string& name) {
+  const auto add = [this, name](const std::string& what) { log_.push_back(name + ":" + what); };
+  server.on(event::listening, [add] { add("listening"); });
+  server.on(event::error, [add](const Error& error) { add("error(" + error.name() + ")"); });
+  server.on(event::close, [add] { add("close"); });
+  server.on(event::handler_error, [add](const Socket&, const std::exception_ptr&) { add("handler_error"); });
+}
+
+std::vector<std::string> Recorder::of(const std::string& name) const {
+  std::vector<std::string> found;
+  for (const std::string& entry : log_) {
+    if (entry.starts_with(name + ":")) found.push_back(entry.substr(name.size() + 1));
+  }
+  return found;
+}
+
+std::size_t Recorder::count(const std::string& entry) const {
+  return static_cast<std::size_t>(std::count(log_.begin(), log_.end(), entry));
+}
+
+const std::string& Recorder::received(const std::string& name) {
+  for (const auto& [who, bytes] : received_) {
+    if (who == name) return *bytes;
+  }
+  throw std::out_of_range("nobody watches " + name);
+}
+
+std::string random_bytes(std::size_t size, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::string bytes(size, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(random());
+  return bytes;
+}
+
+std::size_t open_descriptors() {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    static_cast<void>(entry);
+    ++count;
+  }
+  return count;
+}
+
+Registration::Registration(const char* name, const char* file, std::size_t line, unsigned wires, void (*body)(World&)) {
+  namespace ut = boost::unit_test;
+  for (const Wire wire : {Wire::tcp4, Wire::tcp6, Wire::unix_path, Wire::memory, Wire::record}) {
+    if ((wires & static_cast<unsigned>(wire)) == 0) continue;
+    for (const ReactorKind kind : {ReactorKind::epoll, ReactorKind::portable}) {
+      const Setting setting{wire, kind};
+      const std::string full = std::string(name) + "_" + to_string(setting);
+      const auto run = [body, setting] {
+        World world(setting);
+        body(world);
+      };
+      // The framework keeps what it registers until the program ends.
+      ut::ut_detail::auto_test_unit_registrar(ut::make_test_case(run, full, file, line),
+                                              ut::decorator::collector_t::instance());
+    }
+  }
+}
+
+}  // namespace libnet::test

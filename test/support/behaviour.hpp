@@ -1,0 +1,141 @@
+#pragma once
+
+#include <libnet/net.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+/// Where behaviour cases run: every case body runs once for each setting in which it applies.
+namespace libnet::test {
+
+namespace asio = boost::asio;
+namespace event = libnet::event;
+using namespace std::chrono_literals;
+
+/// What carries the bytes.
+enum class Wire : std::uint8_t { tcp4 = 1, tcp6 = 2, unix_path = 4, memory = 8, record = 16 };
+
+/// Sets of wires.
+inline constexpr unsigned tcp_wires = 1 | 2;
+inline constexpr unsigned real_wires = 1 | 2 | 4;  // what a Server listens on
+inline constexpr unsigned all_wires = 1 | 2 | 4 | 8 | 16;
+
+struct Setting {
+  Wire wire;
+  ReactorKind reactor;
+};
+std::string to_string(Setting setting);
+
+/// One io_context with a setting, and what a case needs to set two sockets up.
+class World {
+ public:
+  explicit World(Setting setting);
+  ~World();
+
+  asio::io_context& io() { return *io_; }
+  Wire wire() const { return setting_.wire; }
+  ReactorKind reactor() const { return setting_.reactor; }
+  bool is_tcp() const { return wire() == Wire::tcp4 || wire() == Wire::tcp6; }
+  bool is_unix() const { return wire() == Wire::unix_path; }
+  /// Whether a Server can listen on this wire (the others only make connected pairs).
+  bool has_server() const { return is_tcp() || is_unix(); }
+
+  /// Runs the loop until it has nothing to do; fails the case if that takes too long. Restarts the context before.
+  void run();
+  /// Runs the loop until `done()` is true; fails the case if that takes too long or if the loop ends before.
+  void run_until(const std::function<bool()>& done);
+  /// Runs the loop until every posted handler and event that is due now has been delivered, without waiting for input.
+  void settle();
+
+  /// Runs a coroutine to its end; an exception that leaves it fails the case.
+  void await(asio::awaitable<void> coroutine);
+  /// Starts a coroutine beside the case; `run()`/`run_until()` runs it; its exception fails the case.
+  void spawn(asio::awaitable<void> coroutine);
+
+  /// Listen and connect options for this wire; a Unix path is made in a directory of the case's own.
+  void listen(Server& server);
+  void connect(Socket& socket, const Server& server);
+  /// Options to connect to `server` with; views stay valid as long as this World.
+  ConnectOptions connect_options(const Server& server);
+  ListenOptions listen_options();
+  /// A new Unix path in the case's directory.
+  std::string new_path();
+  /// A TCP port on which nobody listens (closed again just now), as a server of this wire would use it.
+  ConnectOptions refusing_options();
+
+  /// A connected pair over this wire: `first` was connected by the client, `second` accepted by a server.
+  /// Options: allow_half_open unset means false on both, as for listeners. The server of real wires is closed again.
+  struct Pair {
+    Socket client;
+    Socket server;
+  };
+  Pair pair(const SocketOptions& client = {}, const ServerOptions& server = {});
+
+  /// Moves the loops' clocks (all loops of the context) by hand instead of by time; timers then fire only by `advance`.
+  void use_manual_clock();
+  void advance(std::chrono::nanoseconds by);
+
+ private:
+  Pair memory_pair(const SocketOptions& client, const ServerOptions& server);
+
+  Setting setting_;
+  std::unique_ptr<asio::io_context> io_;
+  std::string directory_;
+  std::vector<std::unique_ptr<std::string>> kept_;
+  int paths_ = 0;
+};
+
+/// Writes down every event of the sockets and servers it watches, in order: "client:connect", "client:data(5)",
+/// "client:close(false)", "server:listening". Watching 'data' starts the flow, so it is asked for separately.
+class Recorder {
+ public:
+  enum class Data : std::uint8_t { ignore, record };
+
+  /// Watches all events but `data` (unless asked) of a socket. 'end' is listened to as well.
+  void watch(Socket socket, const std::string& name, Data data = Data::record);
+  void watch(Server server, const std::string& name);
+  void note(const std::string& what) { log_.push_back(what); }
+
+  const std::vector<std::string>& log() const { return log_; }
+  /// Only the entries that begin with `name:`, with that taken off.
+  std::vector<std::string> of(const std::string& name) const;
+  std::size_t count(const std::string& entry) const;
+  /// All bytes that `name` received.
+  const std::string& received(const std::string& name);
+
+ private:
+  std::vector<std::string> log_;
+  std::vector<std::pair<std::string, std::unique_ptr<std::string>>> received_;
+};
+
+/// Bytes that differ from place to place; the same seed gives the same bytes.
+std::string random_bytes(std::size_t size, std::uint64_t seed = 1);
+
+/// How many descriptors this process has open.
+std::size_t open_descriptors();
+
+/// Registers a case for each wire of `wires` and both reactors; use BEHAVIOUR below.
+struct Registration {
+  Registration(const char* name, const char* file, std::size_t line, unsigned wires, void (*body)(World&));
+};
+
+}  // namespace libnet::test
+
+/// A behaviour case: BEHAVIOUR(B148_end_then_auto_end, all_wires) { … uses `world` … }
+#define BEHAVIOUR(name, wires)                                                                              \
+  static void name(::libnet::test::World& world);                                                           \
+  static const ::libnet::test::Registration name##_registration(#name, __FILE__, __LINE__, wires, &(name)); \
+  static void name([[maybe_unused]] ::libnet::test::World& world)
