@@ -2,7 +2,7 @@
 
 #include "core/acceptor.hpp"
 #include "core/connection.hpp"
-#include "core/thread_check.hpp"
+#include "reactor/thread_check.hpp"
 
 namespace libnet {
 
@@ -13,7 +13,7 @@ using core::Acceptor;
 /// The state, if a call can still have an effect: there is a server and its io_context lives.
 Acceptor* usable(Acceptor* acceptor, const char* function) {
   if (acceptor == nullptr || !acceptor->loop().alive()) return nullptr;
-  core::check_thread(acceptor->loop(), function);
+  reactor::check_thread(acceptor->loop(), function);
   return acceptor;
 }
 

@@ -2,7 +2,7 @@
 
 #include "core/acceptor.hpp"
 #include "core/connection.hpp"
-#include "core/thread_check.hpp"
+#include "reactor/thread_check.hpp"
 #include "libnet/server.hpp"
 #include "transport/descriptor_transport.hpp"
 
@@ -19,7 +19,7 @@ using core::Connection;
 /// The state, if a call can still have an effect: there is a socket and its io_context lives.
 Connection* usable(Connection* connection, const char* function) {
   if (connection == nullptr || !connection->loop().alive()) return nullptr;
-  core::check_thread(connection->loop(), function);
+  reactor::check_thread(connection->loop(), function);
   return connection;
 }
 

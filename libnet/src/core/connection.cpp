@@ -128,10 +128,13 @@ void Connection::deliver_close() {
                           : destroyed_ ? asio::error::operation_aborted
                                        : error_code(Errc::closed);
   const error_code close_result = error_ ? error_.code() : destroyed_ ? asio::error::operation_aborted : error_code();
+  finish_waiting(Operation::Kind::close, close_result);
+  finish_waiting(code, [](Operation& operation) {
+    return operation.kind != Operation::Kind::event ||
+           static_cast<detail::EventOperation&>(operation).event != index(SocketEvent::close);
+  });
   emit(SocketEvent::close, had_error);
   if (!loop_->alive()) return;
-  finish_waiting(Operation::Kind::close, close_result);
-  finish_waiting(code, [](Operation&) { return true; });
   if (phase_ == Phase::closed) listeners_.clear();
 }
 
@@ -224,7 +227,7 @@ bool Connection::give_back(Operation& operation) {
 
 /// Contract 12.
 bool Connection::counts_as_work() const noexcept {
-  if (phase_ == Phase::connecting) return true;
+  if (phase_ == Phase::connecting || phase_ == Phase::failing) return true;
   return connected() && (flow_ != Flow::paused || reader_ != nullptr || buffered() != 0 ||
                          (write_side_ != WriteSide::open && write_side_ != WriteSide::finished));
 }

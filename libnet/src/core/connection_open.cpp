@@ -70,6 +70,7 @@ void Connection::opened(std::unique_ptr<transport::Transport> transport) {
   phase_ = Phase::open;
   apply_options();
   touch();
+  if (flow_ == Flow::lingering) start_linger_timer();
   mark(due_connect | due_input | due_flush);
 }
 

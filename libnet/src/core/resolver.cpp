@@ -41,7 +41,7 @@ error_code resolver_error(int code) {
 }  // namespace
 
 /// Shared by the one who asks and the thread that looks up; `answer` is empty once nobody wants to know.
-struct Lookup::Job {
+struct Lookup::Job : std::enable_shared_from_this<Job> {
   std::string host;
   int family;
   std::uint16_t port;
@@ -52,6 +52,7 @@ struct Lookup::Job {
 
   void run();
   void deliver(const error_code& code, std::vector<SocketAddress> addresses);
+  Answer take_answer();
 };
 
 namespace {
@@ -134,9 +135,15 @@ void Lookup::Job::deliver(const error_code& code, std::vector<SocketAddress> add
   if (!answer) return;
   Error error;
   if (code) error = Error(code, ErrorInfo{.operation = "getaddrinfo", .host = host});
-  asio::post(executor, [answer = std::exchange(answer, nullptr), error, addresses = std::move(addresses)]() mutable {
-    answer(error, std::move(addresses));
+  asio::post(executor, [job = shared_from_this(), error, addresses = std::move(addresses)]() mutable {
+    const Answer wanted = job->take_answer();
+    if (wanted) wanted(error, std::move(addresses));
   });
+}
+
+Lookup::Answer Lookup::Job::take_answer() {
+  const std::lock_guard lock(mutex);
+  return std::exchange(answer, nullptr);
 }
 
 Lookup::Lookup(reactor::Loop& loop, std::string host, int family, std::uint16_t port, Answer answer)
@@ -150,8 +157,8 @@ Lookup::Lookup(reactor::Loop& loop, std::string host, int family, std::uint16_t 
 }
 
 Lookup::~Lookup() {
+  const Answer unwanted = job_->take_answer();
   const std::lock_guard lock(job_->mutex);
-  job_->answer = nullptr;
   job_->executor = {};
 }
 

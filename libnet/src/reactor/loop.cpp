@@ -9,6 +9,7 @@
 #include "libnet/detail/recycling.hpp"
 #include "reactor/epoll_reactor.hpp"
 #include "reactor/portable_reactor.hpp"
+#include "reactor/thread_check.hpp"
 
 namespace libnet::reactor {
 
@@ -95,6 +96,10 @@ class Loop::TurnScope {
 };
 
 void Loop::run_turn() {
+#ifndef NDEBUG
+  const bool elsewhere = last_thread_.load(std::memory_order_relaxed) != std::this_thread::get_id();
+  if (in_turn_ && elsewhere) trap_wrong_thread("io_context::run, with the epoll reactor,");
+#endif
   if (in_turn_) return;  // a listener runs the context itself: the turn that runs already goes on afterwards
   const TurnScope scope(*this);
   run_expired_timers();

@@ -2,16 +2,16 @@
 
 #include "reactor/loop.hpp"
 
-namespace libnet::core {
+namespace libnet::reactor {
 
 /// Ends the program with a message that names the function, if the calling thread must not use the loop's objects.
 [[noreturn]] void trap_wrong_thread(const char* function);
 
 /// In debug builds: traps a call from the wrong thread.
-inline void check_thread([[maybe_unused]] const reactor::Loop& loop, [[maybe_unused]] const char* function) {
+inline void check_thread([[maybe_unused]] const Loop& loop, [[maybe_unused]] const char* function) {
 #ifndef NDEBUG
   if (!loop.on_right_thread()) trap_wrong_thread(function);
 #endif
 }
 
-}  // namespace libnet::core
+}  // namespace libnet::reactor
