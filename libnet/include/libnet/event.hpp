@@ -26,6 +26,9 @@ template <SocketEvent Event, class Signature>
 struct SocketTag {};
 template <ServerEvent Event, class Signature>
 struct ServerTag {};
+/// An event that both have. A wrong listener's error message begins with this type, and so with the signatures.
+template <class OfSocket, class OfServer>
+struct SharedTag : OfSocket, OfServer {};
 
 /// The events. `on(event::data, [](libnet::Chunk chunk) { … })` listens; the signature is checked at compile time.
 namespace event {
@@ -51,12 +54,11 @@ inline constexpr ServerTag<ServerEvent::listening, void()> listening;
 inline constexpr ServerTag<ServerEvent::handler_error, void(Socket, std::exception_ptr)> handler_error;
 
 /// Sockets: the connection failed; at most once per connection, before `close`. Servers: listening or accepting failed.
-struct ErrorTag : SocketTag<SocketEvent::error, void(Error)>, ServerTag<ServerEvent::error, void(Error)> {};
-inline constexpr ErrorTag error;
+inline constexpr SharedTag<SocketTag<SocketEvent::error, void(Error)>, ServerTag<ServerEvent::error, void(Error)>>
+    error;
 
 /// Sockets: the last event; the argument tells whether an error ended the connection. Servers: everything is closed.
-struct CloseTag : SocketTag<SocketEvent::close, void(bool)>, ServerTag<ServerEvent::close, void()> {};
-inline constexpr CloseTag close;
+inline constexpr SharedTag<SocketTag<SocketEvent::close, void(bool)>, ServerTag<ServerEvent::close, void()>> close;
 
 }  // namespace event
 
