@@ -71,11 +71,19 @@ struct associated_time_limit<LimitedHandler<Handler>, Default> {
 };
 
 template <class Initiation>
+concept InitiatesHere = requires(const Initiation& initiation, const error_code& code) { initiation.describe(code); };
+
+/// What Asio asks with whether a token fits a signature.
+template <class Initiation>
+inline constexpr bool is_archetype = false;
+template <class... Signatures>
+inline constexpr bool is_archetype<boost::asio::detail::initiation_archetype<Signatures...>> = true;
+
+template <class Initiation>
 class LimitedInitiation {
  public:
-  static_assert(
-      requires(const Initiation& initiation, const error_code& code) { initiation.describe(code); },
-      "libnet::cancel_after limits operations of libnet; use a timer and || for others");
+  static_assert(InitiatesHere<Initiation> || is_archetype<Initiation>,
+                "libnet::cancel_after limits operations of libnet; use a timer and || for others");
 
   LimitedInitiation(Initiation initiation, std::chrono::nanoseconds limit)
       : initiation_(std::move(initiation)), time_limit_(limit) {}
@@ -86,7 +94,11 @@ class LimitedInitiation {
                 std::forward<Arguments>(arguments)...);
   }
 
-  Error describe(const error_code& code) const { return initiation_.describe(code); }
+  Error describe(const error_code& code) const
+    requires InitiatesHere<Initiation>
+  {
+    return initiation_.describe(code);
+  }
 
  private:
   Initiation initiation_;
