@@ -349,10 +349,10 @@ bool Acceptor::accept_one() {
     give_connection(socket);
     return true;
   }
-  int descriptor = -1;
-  const error_code code = listener_.accept(descriptor);
+  ListeningSocket::Accepted accepted;
+  const error_code code = listener_.accept(accepted);
   if (!code) {
-    deliver_connection(descriptor);
+    deliver_connection(accepted);
     return true;
   }
   if (code == boost::system::errc::resource_unavailable_try_again) return false;
@@ -373,11 +373,12 @@ void Acceptor::accept_failed(const error_code& code) {
   report(error_);
 }
 
-void Acceptor::deliver_connection(int descriptor) {
+void Acceptor::deliver_connection(const ListeningSocket::Accepted& accepted) {
   using transport::DescriptorTransport;
   const auto kind = listener_.is_unix() ? DescriptorTransport::Kind::unix_stream : DescriptorTransport::Kind::tcp;
-  auto made = std::make_unique<DescriptorTransport>(loop_, descriptor, kind);
-  if (const error_code code = made->start()) return accept_failed(code);
+  auto made = std::make_unique<DescriptorTransport>(loop_, accepted.descriptor, kind);
+  const SocketAddress* remote = accepted.remote ? &*accepted.remote : nullptr;
+  if (const error_code code = made->start(remote)) return accept_failed(code);
   give_connection(take_in(std::move(made)));
 }
 

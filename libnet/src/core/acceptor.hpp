@@ -108,7 +108,7 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   void accept_some();
   bool accept_one();
   void accept_failed(const error_code& code);
-  void deliver_connection(int descriptor);
+  void deliver_connection(const ListeningSocket::Accepted& accepted);
   void give_connection(const Socket& socket);
   Socket take_in(std::unique_ptr<transport::Transport> made);
   void give_back(Operation& operation, const error_code& reason);

@@ -96,14 +96,20 @@ void ListeningSocket::close() noexcept {
   readable = false;
 }
 
-error_code ListeningSocket::accept(int& descriptor) {
+error_code ListeningSocket::accept(Accepted& accepted) {
   const error_code would_block(EAGAIN, boost::system::system_category());
   if (!readable) {
     loop_.reactor().await_readable(*this);
     return would_block;
   }
-  descriptor = ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (descriptor >= 0) return {};
+  sockaddr_storage remote;
+  socklen_t length = sizeof remote;
+  auto* native = reinterpret_cast<sockaddr*>(&remote);
+  accepted.descriptor = ::accept4(descriptor_, native, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (accepted.descriptor >= 0) {
+    if (!is_unix()) accepted.remote = SocketAddress::from_native(native, length);
+    return {};
+  }
   const error_code code = last_error();
   if (code != boost::system::errc::resource_unavailable_try_again) return code;
   readable = false;

@@ -32,8 +32,12 @@ class ListeningSocket final : private reactor::Watch {
   /// Stops listening at once; removes the file of a Unix-domain socket if it is still the one that was made.
   void close() noexcept;
 
+  struct Accepted {
+    int descriptor = -1;
+    std::optional<SocketAddress> remote;  // the peer may have reset already: later nobody could tell
+  };
   /// Takes one connection. `would_block` (then the client is told when that changes) or another code if there is none.
-  error_code accept(int& descriptor);
+  error_code accept(Accepted& accepted);
 
   bool is_open() const noexcept { return descriptor_ >= 0; }
   int native_handle() const noexcept { return descriptor_; }
