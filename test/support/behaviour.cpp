@@ -149,6 +149,7 @@ World::Pair World::pair(const SocketOptions& client_options, const ServerOptions
 World::Pair World::memory_pair(const SocketOptions& client_options, const ServerOptions& server_options) {
   const auto loop = loop_of(*io_);
   auto [first, second] = transport::MemoryTransport::pair(loop, loop);
+  memory_ends_ = {first.get(), second.get()};
   const SocketOptions accepted{.allow_half_open = server_options.allow_half_open,
                                .high_water_mark = server_options.high_water_mark,
                                .low_water_mark = server_options.low_water_mark,

@@ -18,6 +18,10 @@
 #include <utility>
 #include <vector>
 
+namespace libnet::transport {
+class MemoryTransport;
+}
+
 /// Where behaviour cases run: every case body runs once for each setting in which it applies.
 namespace libnet::test {
 
@@ -84,6 +88,13 @@ class World {
   };
   Pair pair(const SocketOptions& client = {}, const ServerOptions& server = {});
 
+  /// Under the last pair of the memory or record wire: what a case shapes the bytes of. They live as long as its sockets.
+  struct Ends {
+    transport::MemoryTransport* client = nullptr;
+    transport::MemoryTransport* server = nullptr;
+  };
+  const Ends& memory_ends() const { return memory_ends_; }
+
   /// Moves the loops' clocks (all loops of the context) by hand instead of by time; timers then fire only by `advance`.
   void use_manual_clock();
   void advance(std::chrono::nanoseconds by);
@@ -96,6 +107,7 @@ class World {
   std::string directory_;
   std::vector<std::unique_ptr<std::string>> kept_;
   int paths_ = 0;
+  Ends memory_ends_;
 };
 
 /// Writes down every event of the sockets and servers it watches, in order: "client:connect", "client:data(5)",
