@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 /// What waits for a completion: an asynchronous operation whose handler's type is erased.
@@ -95,16 +96,21 @@ struct Buffers {
     std::size_t size;
   };
 
+  using Buffer =
+      std::conditional_t<std::is_const_v<std::remove_pointer_t<Pointer>>, asio::const_buffer, asio::mutable_buffer>;
+
+  /// Iterators of a sequence give what converts to a buffer, and need not have `operator->`.
   template <class Sequence>
   static Buffers from(const Sequence& sequence, std::size_t limit) {
     Buffers buffers;
     for (auto it = asio::buffer_sequence_begin(sequence); it != asio::buffer_sequence_end(sequence); ++it) {
       if (buffers.count == buffers.pieces.size() || limit == 0) break;
-      const std::size_t size = it->size() < limit ? it->size() : limit;
+      const Buffer buffer(*it);
+      const std::size_t size = buffer.size() < limit ? buffer.size() : limit;
       if (size == 0) continue;
       limit -= size;
       buffers.total += size;
-      buffers.pieces[buffers.count++] = {static_cast<Pointer>(it->data()), size};
+      buffers.pieces[buffers.count++] = {buffer.data(), size};
     }
     return buffers;
   }
