@@ -14,7 +14,7 @@ namespace libnet {
 /// Source: Node net `net.connect`.
 template <detail::ExecutorSource Executor>
 Socket connect(Executor&& executor, const ConnectOptions& options, const SocketOptions& socket_options = {}) {
-  Socket socket(executor, socket_options);
+  Socket socket(detail::executor_of(executor), socket_options);
   socket.connect(options);
   return socket;
 }
@@ -22,7 +22,7 @@ Socket connect(Executor&& executor, const ConnectOptions& options, const SocketO
 template <detail::ExecutorSource Executor, ListenerFor<void()> F>
 Socket connect(Executor&& executor, const ConnectOptions& options, const SocketOptions& socket_options,
                F&& on_connect) {
-  Socket socket(executor, socket_options);
+  Socket socket(detail::executor_of(executor), socket_options);
   socket.connect(options, std::forward<F>(on_connect));
   return socket;
 }
@@ -42,38 +42,38 @@ Socket create_connection(Executor&& executor, const ConnectOptions& options, Mor
 template <detail::ExecutorSource Executor, detail::TokenFor<void(error_code, Socket)> Token = use_awaitable_t>
 [[nodiscard]] auto async_connect(Executor&& executor, const ConnectOptions& options,
                                  const SocketOptions& socket_options, Token&& token = {}) {
-  return Socket(executor, socket_options).async_connect_made(options, token);
+  return Socket(detail::executor_of(executor), socket_options).async_connect_made(options, token);
 }
 template <detail::ExecutorSource Executor, detail::TokenFor<void(error_code, Socket)> Token = use_awaitable_t>
 [[nodiscard]] auto async_connect(Executor&& executor, const ConnectOptions& options, Token&& token = {}) {
-  return Socket(executor).async_connect_made(options, token);
+  return Socket(detail::executor_of(executor)).async_connect_made(options, token);
 }
 
 /// A server that is not listening yet.
 /// Source: Node net `net.createServer`.
 template <detail::ExecutorSource Executor>
 [[nodiscard]] Server create_server(Executor&& executor, const ServerOptions& options = {}) {
-  return Server(executor, options);
+  return Server(detail::executor_of(executor), options);
 }
 /// @param on_connection  A listener of 'connection'.
 template <detail::ExecutorSource Executor, ListenerFor<void(Socket)> F>
 [[nodiscard]] Server create_server(Executor&& executor, const ServerOptions& options, F&& on_connection) {
-  return Server(executor, options, std::forward<F>(on_connection));
+  return Server(detail::executor_of(executor), options, std::forward<F>(on_connection));
 }
 template <detail::ExecutorSource Executor, ListenerFor<void(Socket)> F>
 [[nodiscard]] Server create_server(Executor&& executor, F&& on_connection) {
-  return Server(executor, ServerOptions(), std::forward<F>(on_connection));
+  return Server(detail::executor_of(executor), ServerOptions(), std::forward<F>(on_connection));
 }
 
 /// A new server that listens. Signature void(error_code, Server). Errors and cancellation: as Server::async_listen.
 template <detail::ExecutorSource Executor, detail::TokenFor<void(error_code, Server)> Token = use_awaitable_t>
 [[nodiscard]] auto async_listen(Executor&& executor, const ListenOptions& options, const ServerOptions& server_options,
                                 Token&& token = {}) {
-  return Server(executor, server_options).async_listen_made(options, token);
+  return Server(detail::executor_of(executor), server_options).async_listen_made(options, token);
 }
 template <detail::ExecutorSource Executor, detail::TokenFor<void(error_code, Server)> Token = use_awaitable_t>
 [[nodiscard]] auto async_listen(Executor&& executor, const ListenOptions& options, Token&& token = {}) {
-  return Server(executor).async_listen_made(options, token);
+  return Server(detail::executor_of(executor)).async_listen_made(options, token);
 }
 
 }  // namespace libnet
