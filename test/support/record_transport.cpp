@@ -260,6 +260,7 @@ bool RecordTransport::push_held() {
     const iovec buffer{held_.data(), held_.size()};
     const Result result = lower_->try_write({&buffer, 1});
     held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(result.bytes));
+    if (result.status == Status::error && end_is_moot()) return true;
     if (result.status == Status::error) output_failed(result.error);
     if (result.status != Status::more) break;
   }
@@ -267,6 +268,13 @@ bool RecordTransport::push_held() {
   const Result result = lower_->flush();
   if (result.status == Status::error) output_failed(result.error);
   return output_ != Output::failed && lower_->unsent() == 0;
+}
+
+/// A peer that has ended and is gone does not miss our end. True if that was all it would have got.
+bool RecordTransport::end_is_moot() {
+  if (output_ != Output::ending || input_ != Input::ended || held_.size() > header_size) return false;
+  held_.clear();
+  return true;
 }
 
 bool RecordTransport::push_end() {
@@ -297,12 +305,15 @@ void RecordTransport::remember(error_code error) noexcept {
 
 // ---- The end
 
+/// In an orderly way as far as that is possible without waiting: with the end record, if all else is sent.
 void RecordTransport::close() noexcept {
+  if (unsent() == 0) shutdown_write();
   loop_->unschedule(*this);
   lower_->close();
 }
 
 void RecordTransport::reset() noexcept {
+  output_ = Output::failed;
   loop_->unschedule(*this);
   lower_->reset();
 }

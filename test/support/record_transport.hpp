@@ -115,6 +115,7 @@ class RecordTransport final : public transport::Transport,
   void encode(Type type, std::span<const std::byte> payload);
   bool push();
   bool push_held();
+  bool end_is_moot();
   bool push_end();
   void output_failed(error_code error);
   void remember(error_code error) noexcept;
