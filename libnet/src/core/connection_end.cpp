@@ -11,7 +11,7 @@ void Connection::fail(const Error& error) {
   error_ = error;
   handled_ = fail_writes(error.code()) || handled_;
   handled_ = finish_waiters(error.code()) || handled_;
-  if (phase_ != Phase::open) return enter_closing();
+  if (phase_ != Phase::open || read_side_ != ReadSide::open) return enter_closing();
   phase_ = Phase::failing;
   linger_timer_.reset();
   mark(due_input);
