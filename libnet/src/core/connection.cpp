@@ -115,7 +115,7 @@ void Connection::deliver_connect() {
 }
 
 void Connection::deliver_error() {
-  const bool heard = handled_ || listens(index(SocketEvent::error)) || somebody_waits_for(index(SocketEvent::error));
+  const bool heard = handled_ || listens(index(SocketEvent::error)) || somebody_waits_for_error();
   const Error error = error_;
   if (!heard) log_error("socket " + std::to_string(id_) + ": unhandled error: " + error.message());
   emit(SocketEvent::error, error);
@@ -127,8 +127,7 @@ void Connection::deliver_close() {
   const error_code code = error_       ? error_.code()
                           : destroyed_ ? asio::error::operation_aborted
                                        : error_code(Errc::closed);
-  const error_code close_result = error_ ? error_.code() : destroyed_ ? asio::error::operation_aborted : error_code();
-  finish_waiting(Operation::Kind::close, close_result);
+  move_operations(waiting_, completed_, [](Operation& operation) { return operation.kind == Operation::Kind::close; });
   finish_waiting(code, [](Operation& operation) {
     return operation.kind != Operation::Kind::event ||
            static_cast<detail::EventOperation&>(operation).event != index(SocketEvent::close);
@@ -178,6 +177,18 @@ void Connection::start_wait(detail::EventOperation& operation, SocketEvent event
 }
 
 // --- operations ----------------------------------------------------------------------------------------------------
+
+/// All that still wait get the error, at 'close' at the latest; but who waits for 'close' only learns that there was one.
+bool Connection::somebody_waits_for_error() {
+  bool found = false;
+  waiting_.for_each([&](Operation& operation) {
+    const bool only_close = operation.kind == Operation::Kind::event &&
+                            static_cast<detail::EventOperation&>(operation).event == index(SocketEvent::close);
+    const bool comes_late = operation.kind == Operation::Kind::close && !operation.result;
+    found = found || (!only_close && !comes_late);
+  });
+  return found;
+}
 
 bool Connection::finish_waiters(const error_code& result) {
   return finish_waiting(result, [](Operation& operation) {

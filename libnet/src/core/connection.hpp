@@ -185,6 +185,7 @@ class Connection final : public Emitter,
     Emitter::emit(index(event), arguments...);
   }
   bool finish_waiters(const error_code& result);
+  bool somebody_waits_for_error();
   error_code dead_code() const noexcept;
 
   // connection_open.cpp
@@ -247,6 +248,7 @@ class Connection final : public Emitter,
   void fail_now(const Error& error);
   void linger();
   void close_if_done();
+  void decide_closers(const error_code& result);
   void enter_closing();
   void start_linger_timer();
   void linger_time_is_up();

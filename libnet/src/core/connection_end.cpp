@@ -65,9 +65,9 @@ void Connection::destroy_soon() {
 
 void Connection::start_close(detail::VoidOperation& operation) {
   if (phase_ == Phase::closed) return finish(operation, {});
+  if (phase_ == Phase::fresh || phase_ == Phase::failing) enter_closing();
   wait(operation);
-  if (phase_ == Phase::fresh) return enter_closing();
-  destroy_soon();
+  linger();
 }
 
 void Connection::reset() {
@@ -88,6 +88,13 @@ void Connection::close_if_done() {
   if (read_side_ == ReadSide::ended && write_side_ == WriteSide::finished) enter_closing();
 }
 
+/// What those get at 'close' who asked for it before its cause was certain; who asks later gets no error.
+void Connection::decide_closers(const error_code& result) {
+  waiting_.for_each([&](Operation& operation) {
+    if (operation.kind == Operation::Kind::close) operation.result = result;
+  });
+}
+
 void Connection::enter_closing() {
   const error_code code = error_ ? error_.code() : error_code(asio::error::operation_aborted);
   phase_ = Phase::closing;
@@ -104,6 +111,7 @@ void Connection::enter_closing() {
   }
   fail_writes(code);
   finish_waiters(code);
+  decide_closers(error_ || destroyed_ ? code : error_code());
   pushed_back_.reset();
   if (error_) due_ = static_cast<std::uint8_t>(due_ | due_error);
   if (generation_) generation_->connection_gone(*this);  // its server's 'close' comes before ours

@@ -13,23 +13,29 @@ using detail::OperationList;
 /// Lets an operation that has to wait be ended from outside: by its cancellation slot or its time limit.
 void watch_operation(Operation& operation, detail::OperationOwner& owner, reactor::Loop& loop);
 
-/// Takes the operations out of `from` that `chosen` says and puts them behind `to`, with a result.
+/// Takes the operations out of `from` that `chosen` says and puts them behind `to`, with the result they have.
 template <class Predicate>
-std::size_t finish_operations(OperationList& from, OperationList& to, const error_code& result, Predicate chosen) {
+std::size_t move_operations(OperationList& from, OperationList& to, Predicate chosen) {
   OperationList kept;
-  std::size_t finished = 0;
+  std::size_t moved = 0;
   while (!from.empty()) {
     Operation& operation = from.pop_front();
-    if (chosen(operation)) {
-      operation.result = result;
-      to.push_back(operation);
-      ++finished;
-    } else {
-      kept.push_back(operation);
-    }
+    const bool moves = chosen(operation);
+    (moves ? to : kept).push_back(operation);
+    if (moves) ++moved;
   }
   from.prepend(kept);
-  return finished;
+  return moved;
+}
+
+/// The same, with a new result.
+template <class Predicate>
+std::size_t finish_operations(OperationList& from, OperationList& to, const error_code& result, Predicate chosen) {
+  return move_operations(from, to, [&](Operation& operation) {
+    if (!chosen(operation)) return false;
+    operation.result = result;
+    return true;
+  });
 }
 
 /// True if the operation waits in the list.
