@@ -11,6 +11,7 @@
 
 namespace libnet {
 
+/// A completion token with a time limit; made by cancel_after().
 template <class Token>
 struct CancelAfter {
   Token token;
@@ -20,8 +21,8 @@ struct CancelAfter {
 /// Limits the time of one operation of this library.
 ///
 /// Stands in for a completion token: `co_await socket.async_read(libnet::cancel_after(5s))`. The operation completes with
-/// Errc::timed_out when its time is up; it is cancelled with type terminal. With a cancellation slot of your own beside it,
-/// whichever comes first decides.
+/// Errc::timed_out when its time is up; it is cancelled with type terminal: a read loses no byte, a partly sent write
+/// fails the connection. With a cancellation slot of your own beside it, whichever comes first decides.
 /// @param time_limit  [any std::chrono unit] from the start of the operation; 0 means at the next turn of the loop.
 inline CancelAfter<use_awaitable_t> cancel_after(std::chrono::nanoseconds time_limit) {
   return {use_awaitable, time_limit};

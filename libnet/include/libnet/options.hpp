@@ -39,7 +39,7 @@ struct SocketOptions {
   bool keep_alive = false;
   std::chrono::milliseconds keep_alive_initial_delay{0};
   std::chrono::milliseconds timeout{0};  ///< As `set_timeout`; 0: none.
-  std::optional<int> fd{};               ///< A connected stream socket to take over.
+  std::optional<int> fd{};               ///< A connected stream socket to take over; the socket's from then on.
 };
 
 /// What accepted sockets get, and how the server treats them. Fields as in SocketOptions.

@@ -17,9 +17,9 @@ namespace libnet {
 
 /// What `write`, `end` and their awaitable twins take: made implicitly from text, bytes, chunks and payloads.
 ///
-/// Views ("literal", string_view, span, Chunk, const std::string&) are copied by `write` and `end` before they return and
-/// borrowed by `async_write` and `async_end` until they complete. `std::string&&` and `std::vector<std::byte>&&` are
-/// adopted; Bytes are shared. Nothing of these two kinds is copied.
+/// Views ("literal", string_view, span, Chunk, const std::string&) are copied by `write`, `end` and `async_end` when they
+/// start, and borrowed by `async_write` until it completes. `std::string&&` and `std::vector<std::byte>&&` are adopted;
+/// Bytes are shared. Of these two kinds nothing is copied but what is smaller than its bookkeeping.
 class Payload {
  public:
   Payload() noexcept = default;

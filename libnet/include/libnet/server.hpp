@@ -39,7 +39,7 @@ class Server {
  public:
   using executor_type = boost::asio::any_io_executor;
 
-  /// No server: every call is harmless.
+  /// No server: every call is harmless. An operation started on it never completes: its handler is destroyed.
   Server() noexcept = default;
 
   /// @param executor  An executor of an io_context or a strand of one, or anything that has such an executor.
@@ -162,6 +162,7 @@ class Server {
   /// @{
 
   /// As Socket::on, once, prepend, off, listener_count, remove_all, async_wait.
+  /// @throws SystemError Errc::busy for 'connection' under `serve` or while an accept waits.
   template <ServerEvent Event, class... A, ListenerFor<void(A...)> F>
   ListenerId on(const ServerTag<Event, void(A...)>&, F&& listener) {
     return add_listener(Event, callable<A...>(std::forward<F>(listener)), detail::ListenerTable::Place::back, false);
@@ -213,8 +214,10 @@ class Server {
   [[nodiscard]] std::vector<Socket> sockets() const;
   /// The last error of listening or accepting.
   [[nodiscard]] Error error() const;
+  /// Whether a server that runs keeps `run()` from returning (it does by default).
   Server& ref();
   Server& unref();
+  /// The descriptor, or -1. It stays the server's.
   [[nodiscard]] int native_handle() const noexcept;
 
   friend bool operator==(const Server& left, const Server& right) noexcept { return left.acceptor_ == right.acceptor_; }

@@ -110,7 +110,8 @@ class Socket {
   /// @name Making
   /// @{
 
-  /// No socket: every call is harmless, the state reads as closed.
+  /// No socket: every call is harmless, the state reads as closed. An operation started on it never completes: its
+  /// handler is destroyed.
   Socket() noexcept = default;
 
   /// A socket that is not connected yet.
@@ -157,11 +158,13 @@ class Socket {
   Socket& connect(int port, F&& on_connect) {
     return connect({.port = port}, std::forward<F>(on_connect));
   }
+  /// A Unix-domain socket.
   Socket& connect(std::string_view path) { return connect({.path = path}); }
   template <ListenerFor<void()> F>
   Socket& connect(std::string_view path, F&& on_connect) {
     return connect({.path = path}, std::forward<F>(on_connect));
   }
+  /// An address, as `Server::address` gives it.
   Socket& connect(const SocketAddress& address);
   template <ListenerFor<void()> F>
   Socket& connect(const SocketAddress& address, F&& on_connect) {
@@ -264,6 +267,10 @@ class Socket {
   }
 
   /// Writes from the caller's buffers, at most 64 KiB: Asio's AsyncWriteStream.
+  ///
+  /// @param buffers  Memory stays the caller's and must live until the completion.
+  /// @param token    Completion token; signature void(error_code, std::size_t) [bytes that reached the kernel].
+  /// Errors and cancellation: as `async_write`.
   template <class ConstBufferSequence, detail::TokenFor<void(error_code, std::size_t)> Token = use_awaitable_t>
   [[nodiscard]] auto async_write_some(const ConstBufferSequence& buffers, Token&& token = {}) {
     return initiate<detail::WriteOperation, Kind::write, &Socket::start_write_some>(
@@ -272,6 +279,7 @@ class Socket {
 
   /// Completes when there is room: at once if no drain is needed, else with the next 'drain'; after `end()` when all is
   /// flushed. Signature void(error_code). Cancelling only stops the waiting.
+  /// Errors: Errc::destroyed, Errc::closed, the connection's error, operation_aborted at `destroy()`.
   template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
   [[nodiscard]] auto async_drain(Token&& token = {}) {
     return initiate<detail::VoidOperation, Kind::drain, &Socket::start_drain>(token);
@@ -287,7 +295,9 @@ class Socket {
   /// @name Ending
   /// @{
 
-  /// Writes `data`, flushes, and sends the end of our side. Reading goes on.
+  /// Writes `data`, flushes, and sends the end of our side. Reading goes on. Legal in every state; of several calls the
+  /// first one ends.
+  /// @param data       Views are copied before the call returns, strings and vectors adopted, Bytes shared.
   /// @param on_finish  Called once, just before 'finish', or with the error: (error_code) or ().
   Socket& end(Payload data = {});
   template <detail::CallbackFor<> F>
@@ -302,7 +312,8 @@ class Socket {
   }
 
   /// The same, awaited: completes when everything is flushed and the end is sent; at once if it was.
-  /// Signature void(error_code). Cancelling only stops the waiting. Views in `data` are copied.
+  /// Signature void(error_code). Cancelling only stops the waiting. Views in `data` are copied when it starts.
+  /// Errors: Errc::destroyed, the connection's error, operation_aborted at `destroy()`.
   template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
   [[nodiscard]] auto async_end(Payload data, Token&& token = {}) {
     return initiate<detail::VoidOperation, Kind::end, &Socket::start_end>(token, std::move(data));
@@ -313,17 +324,22 @@ class Socket {
     return async_end(Payload(), std::forward<Token>(token));
   }
 
-  /// Closes at once: the queue is dropped, waiting operations get operation_aborted, 'close' follows.
+  /// Closes at once: the queue is dropped, waiting operations get operation_aborted, 'close' follows. Harmless when
+  /// repeated. A destroyed socket may connect again after 'close'.
   Socket& destroy();
   /// The same with an error of your own: 'error' with it, then 'close'(true).
   Socket& destroy(const Error& error);
   /// Ends, flushes, lets the peer read what was sent (discarding its input within the linger bounds), then closes.
+  /// A waiting read gets operation_aborted. If what is queued cannot be sent in time, 'error' is Errc::timed_out.
   void destroy_soon();
-  /// Closes so that the peer gets ECONNRESET. While connecting, waits for the connection first.
+  /// Closes so that the peer gets ECONNRESET. While connecting, waits for the connection first. On a socket that never
+  /// connected: 'error' Errc::closed, then 'close'.
   /// @throws SystemError Errc::invalid_handle on a Unix-domain socket.
   Socket& reset();
 
   /// As `destroy_soon()`; completes after 'close', at once on a closed socket. Signature void(error_code).
+  /// Errors: the connection's, if it fails meanwhile; operation_aborted at `destroy()`.
+  /// Cancellation: only stops the waiting; the socket closes all the same.
   template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
   [[nodiscard]] auto async_close(Token&& token = {}) {
     return initiate<detail::VoidOperation, Kind::close, &Socket::start_close>(token);
@@ -375,7 +391,10 @@ class Socket {
   /// @name Time and options
   /// @{
 
-  /// After this long without traffic 'timeout' fires and nothing else happens. Zero cancels.
+  /// After this long without traffic 'timeout' fires and nothing else happens. It fires again only after more traffic.
+  /// A listener given to an earlier call is forgotten.
+  /// @param duration    [ms], at least; 0 cancels.
+  /// @param on_timeout  Called once, as a listener of 'timeout'.
   /// @throws SystemError Errc::out_of_range for a negative duration.
   Socket& set_timeout(std::chrono::milliseconds duration);
   template <ListenerFor<void()> F>
@@ -388,6 +407,7 @@ class Socket {
 
   /// TCP_NODELAY. Set before the connection exists it is kept and applied once. Ignored by Unix-domain sockets.
   Socket& set_no_delay(bool enable = true);
+  /// TCP keep-alive, with the kernel's values where none is given; repeating what is set makes no system call.
   Socket& set_keep_alive(const KeepAlive& keep_alive);
   Socket& set_keep_alive(bool enable = false, std::chrono::milliseconds initial_delay = {}) {
     return set_keep_alive({.enable = enable, .initial_delay = initial_delay});
@@ -405,26 +425,31 @@ class Socket {
   /// Not connected: before connect, while connecting, and again after the close.
   [[nodiscard]] bool pending() const noexcept;
   [[nodiscard]] ReadyState ready_state() const noexcept;
+  /// The peer's end was not delivered yet, and the connection is not over.
   [[nodiscard]] bool readable() const noexcept;
+  /// `end()` was not called, and the connection has not failed. True for a socket that is not connected yet.
   [[nodiscard]] bool writable() const noexcept;
+  /// The connection is over, for whatever reason; 'close' was delivered or will be.
   [[nodiscard]] bool destroyed() const noexcept;
   [[nodiscard]] bool allow_half_open() const noexcept;
+  /// [bytes] of this connection.
   [[nodiscard]] std::uint64_t bytes_read() const noexcept;
-  /// [bytes], queued ones included.
+  /// [bytes] of this connection, queued ones included.
   [[nodiscard]] std::uint64_t bytes_written() const noexcept;
   /// [bytes] queued in user space only.
   [[nodiscard]] std::size_t buffered() const noexcept;
   [[nodiscard]] std::size_t high_water_mark() const noexcept;
+  /// A `write()` returned false, and 'drain' is still to come.
   [[nodiscard]] bool need_drain() const noexcept;
   /// Addresses stay available until the socket connects again; nothing on Unix-domain sockets.
   [[nodiscard]] std::optional<SocketAddress> local_address() const;
   [[nodiscard]] std::optional<SocketAddress> remote_address() const;
   [[nodiscard]] std::optional<SocketAddress> address() const { return local_address(); }
-  /// The server that accepted this socket.
+  /// The server that accepted this socket; nothing if there was none or it is gone.
   [[nodiscard]] std::optional<Server> server() const;
-  /// The error that ended the connection, with its whole detail; none if there was none.
+  /// The error that ended the connection, with its whole detail; none if there was none. A new `connect` clears it.
   [[nodiscard]] Error error() const;
-  /// The descriptor, or -1.
+  /// The descriptor, or -1. It stays the socket's.
   [[nodiscard]] int native_handle() const noexcept;
   /// A number for logs, unique in the process.
   [[nodiscard]] std::uint64_t id() const noexcept;
