@@ -114,6 +114,7 @@ void Acceptor::abandon() noexcept {
   retry_.reset();
   stop_.reset();
   given_back_.clear();
+  failures_.clear();
   abandon_all(accepts_);
   for (const auto& generation : closing_) abandon_all(generation->closers);
   closing_.clear();
@@ -124,7 +125,8 @@ void Acceptor::abandon() noexcept {
 // --- steps ---------------------------------------------------------------------------------------------------------
 
 bool Acceptor::anything_due() const noexcept {
-  return due_ != 0 || std::any_of(closing_.begin(), closing_.end(), [](const auto& old) { return old->finished(); });
+  return due_ != 0 || !failures_.empty() ||
+         std::any_of(closing_.begin(), closing_.end(), [](const auto& old) { return old->finished(); });
 }
 
 void Acceptor::mark(int due) {
@@ -157,12 +159,14 @@ void Acceptor::deliver_all() {
 }
 
 bool Acceptor::deliver_next() {
-  if (take(due_listening)) {
+  if (!failures_.empty()) {
+    deliver_failure();
+  } else if (take(due_listening)) {
     deliver_listening();
-  } else if (take(due_error)) {
-    deliver_error();
   } else if (!completed_.empty()) {
     complete_next();
+  } else if (take(due_rest)) {
+    come_to_rest();
   } else {
     return deliver_close();
   }
@@ -174,11 +178,11 @@ void Acceptor::deliver_listening() {
   emit(index(ServerEvent::listening));
 }
 
-void Acceptor::deliver_error() {
-  const Error error = error_;
-  const bool received = finish_waiting(Operation::Kind::listen, error.code());
-  if (!received) return report(error);
-  emit(index(ServerEvent::error), error);
+void Acceptor::deliver_failure() {
+  const Failure failure = std::move(failures_.front());
+  failures_.pop_front();
+  if (!failure.received) return report(failure.error);
+  emit(index(ServerEvent::error), failure.error);
 }
 
 /// An error that nobody receives is logged.
@@ -189,26 +193,26 @@ void Acceptor::report(const Error& error) {
   emit(index(ServerEvent::error), error);
 }
 
-/// A generation whose last connection has ended, or a close() of a server that was not listening.
+/// A generation whose last connection has ended. That of a server that did not listen has nothing to say once the server
+/// listens again.
 bool Acceptor::deliver_close() {
   const auto done = std::find_if(closing_.begin(), closing_.end(), [](const auto& old) { return old->finished(); });
-  if (done != closing_.end()) {
-    const std::shared_ptr<Generation> generation = *done;
-    closing_.erase(done);
-    emit(index(ServerEvent::close));
-    if (!loop_->alive()) return false;
-    finish_operations(generation->closers, completed_, {}, [](Operation&) { return true; });
-  } else if (take(due_close)) {
-    if (!running()) emit(index(ServerEvent::close));
-  } else {
-    return false;
-  }
-  if (loop_->alive() && at_rest()) {
-    finish_waiting(Errc::closed, [](Operation& operation) { return operation.kind == Operation::Kind::event; });
-    listeners_.clear();
-    handler_.reset();
-  }
+  if (done == closing_.end()) return false;
+  const std::shared_ptr<Generation> generation = *done;
+  closing_.erase(done);
+  if (generation->listened || !running()) emit(index(ServerEvent::close));
+  if (!loop_->alive()) return false;
+  while (!generation->closers.empty()) completed_.push_back(generation->closers.pop_front());
+  mark(due_rest);
   return true;
+}
+
+/// Whoever was told of the close has had the chance to listen again.
+void Acceptor::come_to_rest() {
+  if (!at_rest()) return;
+  finish_waiting(Errc::closed, [](Operation& operation) { return operation.kind == Operation::Kind::event; });
+  listeners_.clear();
+  handler_.reset();
 }
 
 void Acceptor::listener_threw(std::exception_ptr exception) {
@@ -227,10 +231,10 @@ bool Acceptor::report_handler_error(const Socket& socket, const std::exception_p
 void Acceptor::listen(const detail::ListenRequest& request) {
   if (running()) throw SystemError(Error(Errc::already_listening, "listen"));
   if (request.port && (*request.port < 0 || *request.port > 65535)) throw SystemError(Error(Errc::bad_port, "listen"));
-  error_ = {};
   happened_ = 0;
   listen_callback_.reset();
   current_ = std::make_shared<Generation>(self_);
+  current_->listened = true;
   if (request.stop.stop_possible()) stop_.emplace(*loop_, request.stop, [this] { close(nullptr); });
   const auto port = static_cast<std::uint16_t>(request.port.value_or(0));
   if (!request.port && !request.path.empty()) {
@@ -280,7 +284,8 @@ void Acceptor::listen_failed(const Error& error) {
   current_.reset();
   stop_.reset();
   forget_listen_callback();
-  mark(due_error);
+  failures_.push_back({error, finish_waiting(Operation::Kind::listen, error.code())});
+  wake();
 }
 
 void Acceptor::forget_listen_callback() {
@@ -288,12 +293,13 @@ void Acceptor::forget_listen_callback() {
 }
 
 void Acceptor::start_listen(detail::VoidOperation& operation, const detail::ListenRequest& request) {
+  wait(operation);
   try {
     listen(request);
   } catch (const SystemError& refused) {
-    return finish(operation, refused.code());
+    OperationList::remove(operation);
+    finish(operation, refused.code());
   }
-  wait(operation);
 }
 
 void Acceptor::await_listening(std::unique_ptr<detail::Callable> listener) {
@@ -434,28 +440,32 @@ void Acceptor::handler_ended(Connection& connection, const std::exception_ptr& f
 // --- closing -------------------------------------------------------------------------------------------------------
 
 void Acceptor::close(detail::VoidOperation* operation) {
-  if (!running()) {
-    if (operation != nullptr) finish(*operation, Errc::not_running);
-    if (closing_.empty()) mark(due_close);
-    return;
+  const bool was_running = running();
+  if (was_running) {
+    closing_.push_back(stop_listening());
+  } else if (closing_.empty()) {
+    closing_.push_back(std::make_shared<Generation>(self_));
   }
-  const std::shared_ptr<Generation> generation = std::exchange(current_, nullptr);
+  if (operation != nullptr) {
+    if (!was_running) operation->result = Errc::not_running;
+    closing_.back()->closers.push_back(*operation);
+    watch_operation(*operation, *this, *loop_);
+  }
+  wake();
+}
+
+std::shared_ptr<Generation> Acceptor::stop_listening() {
   listener_.close();
   lookup_.reset();
   retry_.reset();
   stop_.reset();
   forget_listen_callback();
-  due_ = static_cast<std::uint8_t>(due_ & ~(due_listening | due_accept | due_error));
+  due_ = static_cast<std::uint8_t>(due_ & ~(due_listening | due_accept));
   for (const Socket& socket : given_back_) Connection::of(socket).destroy({});
   given_back_.clear();
   finish_operations(accepts_, completed_, asio::error::operation_aborted, [](Operation&) { return true; });
   finish_waiting(Operation::Kind::listen, asio::error::operation_aborted);
-  if (operation != nullptr) {
-    generation->closers.push_back(*operation);
-    watch_operation(*operation, *this, *loop_);
-  }
-  closing_.push_back(generation);
-  wake();
+  return std::exchange(current_, nullptr);
 }
 
 void Acceptor::cancel(Operation& operation, asio::cancellation_type, error_code reason) {

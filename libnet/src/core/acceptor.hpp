@@ -33,6 +33,7 @@ class Generation {
   bool report_handler_error(const Socket& socket, const std::exception_ptr& exception);
   bool finished() const noexcept { return connections == 0 && handlers == 0; }
 
+  bool listened = false;        // false: what close() of a server that did not listen waits for
   std::size_t connections = 0;  // open ones
   std::size_t handlers = 0;     // coroutines of `serve` that have not ended
   OperationList closers;        // wait for the end of this generation
@@ -73,7 +74,7 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   friend class Generation;
   class RetryTimer;
 
-  enum Due : std::uint8_t { due_listening = 1, due_error = 2, due_close = 4, due_accept = 8 };
+  enum Due : std::uint8_t { due_listening = 1, due_accept = 2, due_rest = 4 };
 
   ~Acceptor() override;
 
@@ -96,11 +97,13 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   bool deliver_next();
   void deliver_all();
   void deliver_listening();
-  void deliver_error();
+  void deliver_failure();
   bool deliver_close();
+  void come_to_rest();
   void resolved(const detail::ListenRequest& request, const Error& error, std::vector<SocketAddress> addresses);
   void open_listener(const SocketAddress& address, const detail::ListenRequest& request);
   void listen_failed(const Error& error);
+  std::shared_ptr<Generation> stop_listening();
   void forget_listen_callback();
   void open_any(std::uint16_t port, const detail::ListenRequest& request);
   bool somebody_accepts() const noexcept;
@@ -128,7 +131,12 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   std::unique_ptr<Lookup> lookup_;
   std::unique_ptr<RetryTimer> retry_;
   std::optional<StopRequest> stop_;
-  Error error_;
+  struct Failure {
+    Error error;
+    bool received;  // by an operation
+  };
+  std::deque<Failure> failures_;  // of listen(), to be told
+  Error error_;                   // the last one
   std::optional<ListenerId> listen_callback_;
   std::optional<reactor::TimePoint> last_report_;  // of an accept error
   std::uint8_t due_ = 0;
