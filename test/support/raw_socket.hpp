@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "libnet/address.hpp"
+
+namespace libnet::test {
+
+/// A blocking stream socket made without libnet: what it finds is what the kernel knows, whether the loop runs or not.
+class RawSocket {
+ public:
+  explicit RawSocket(Family family, int type = SOCK_STREAM)
+      : descriptor_(::socket(native(family), type | SOCK_CLOEXEC, 0)) {}
+  RawSocket(RawSocket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  RawSocket(const RawSocket&) = delete;
+  RawSocket& operator=(const RawSocket&) = delete;
+  ~RawSocket() { close(); }
+
+  int descriptor() const noexcept { return descriptor_; }
+
+  /// These return 0 or the error number.
+  int connect(const SocketAddress& address) {
+    sockaddr_storage storage{};
+    const socklen_t length = address.to_native(storage);
+    return ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&storage), length) == 0 ? 0 : errno;
+  }
+  int bind(const SocketAddress& address) {
+    sockaddr_storage storage{};
+    const socklen_t length = address.to_native(storage);
+    return ::bind(descriptor_, reinterpret_cast<const sockaddr*>(&storage), length) == 0 ? 0 : errno;
+  }
+  int listen() { return ::listen(descriptor_, 8) == 0 ? 0 : errno; }
+
+  void send(const std::string& text) {
+    if (::send(descriptor_, text.data(), text.size(), MSG_NOSIGNAL) < 0) close();
+  }
+  void close() noexcept {
+    if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+  }
+
+ private:
+  static int native(Family family) {
+    return family == Family::ipv4 ? AF_INET : family == Family::ipv6 ? AF_INET6 : AF_UNIX;
+  }
+
+  int descriptor_;
+};
+
+/// What a connect to `address` finds at this moment: 0 or the error number.
+inline int probe(const SocketAddress& address) { return RawSocket(address.family()).connect(address); }
+
+}  // namespace libnet::test
