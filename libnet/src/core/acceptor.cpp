@@ -221,8 +221,9 @@ void Acceptor::listener_threw(std::exception_ptr exception) {
 }
 
 bool Acceptor::report_handler_error(const Socket& socket, const std::exception_ptr& exception) {
-  if (!loop_->alive() || !listens(index(ServerEvent::handler_error))) return false;
-  emit(index(ServerEvent::handler_error), socket, exception);
+  const std::uint8_t event = index(ServerEvent::handler_error);
+  if (!loop_->alive() || (!listens(event) && !somebody_waits_for(event))) return false;
+  emit(event, socket, exception);
   return true;
 }
 
