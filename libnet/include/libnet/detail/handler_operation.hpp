@@ -10,8 +10,8 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/bind_allocator.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/execution/outstanding_work.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
 
 #include <memory>
@@ -49,7 +49,7 @@ class HandlerOperation final : public Base {
     Handler handler(std::move(handler_));
     destroy(handler);
     if (elsewhere) {
-      post_completion(elsewhere, std::move(handler), std::move(outcome));
+      hand_over(elsewhere, std::move(handler), std::move(outcome));
     } else {
       std::apply(std::move(handler), std::move(outcome));
     }
@@ -99,13 +99,14 @@ class HandlerOperation final : public Base {
     AllocatorTraits::deallocate(allocator, this, 1);
   }
 
+  /// Nothing is posted that need not be: a future's executor, for one, would take a thread for it.
   template <class Outcome>
-  static void post_completion(const asio::any_io_executor& executor, Handler&& handler, Outcome&& outcome) {
+  static void hand_over(const asio::any_io_executor& executor, Handler&& handler, Outcome&& outcome) {
     const auto allocator = associated_allocator(handler);
-    asio::post(executor,
-               asio::bind_allocator(allocator, [handler = std::move(handler), outcome = std::move(outcome)]() mutable {
-                 std::apply(std::move(handler), std::move(outcome));
-               }));
+    asio::dispatch(executor, asio::bind_allocator(
+                                 allocator, [handler = std::move(handler), outcome = std::move(outcome)]() mutable {
+                                   std::apply(std::move(handler), std::move(outcome));
+                                 }));
   }
 
   Handler handler_;
