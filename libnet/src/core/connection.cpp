@@ -79,8 +79,15 @@ bool Connection::take(Due due) noexcept {
 }
 
 void Connection::deliver_all() {
-  while (loop_->alive() && deliver_next()) {
+  while (may_deliver() && loop_->alive() && deliver_next()) {
   }
+}
+
+/// Whether `deliver_next` is worth asking: most steps only move bytes.
+bool Connection::may_deliver() const noexcept {
+  constexpr int events = due_connect | due_drain | due_timeout | due_error | due_close;
+  return (due_ & events) != 0 || !completed_.empty() || write_side_ == WriteSide::flushed ||
+         read_side_ == ReadSide::ending;
 }
 
 bool Connection::deliver_next() {
@@ -262,6 +269,8 @@ bool Connection::writable() const noexcept {
 std::size_t Connection::buffered() const noexcept {
   return queue_.size() + (transport_ && connected() ? transport_->unsent() : 0);
 }
+
+bool Connection::anything_buffered() const noexcept { return !queue_.empty() || buffered() != 0; }
 
 std::optional<SocketAddress> Connection::local_address() const {
   return transport_ ? transport_->local_address() : std::nullopt;

@@ -175,6 +175,7 @@ class Connection final : public Emitter,
   bool give_back(Operation& operation);
   void mark(int due);
   bool take(Due due) noexcept;
+  bool may_deliver() const noexcept;
   bool deliver_next();
   void deliver_all();
   void deliver_connect();
@@ -228,6 +229,7 @@ class Connection final : public Emitter,
   std::span<const std::byte> write_through(std::span<const std::byte> bytes);
   bool queued(std::uint64_t begin, detail::WriteOperation* operation);
   bool can_send() const noexcept;
+  bool anything_buffered() const noexcept;
   void flush();
   bool flush_some();
   bool took(const transport::Result& result);

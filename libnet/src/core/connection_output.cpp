@@ -129,7 +129,7 @@ void Connection::flush() {
   int flushes = 0;
   while (flushes < flushes_per_step && flush_some()) ++flushes;
   if (!can_send()) return;
-  if (buffered() != 0 && transport_->ready_to_write()) mark(due_flush);  // else the transport tells when it is
+  if (anything_buffered() && transport_->ready_to_write()) mark(due_flush);  // else the transport tells when it is
   complete_writes();
   note_room();
   send_end();
@@ -137,7 +137,7 @@ void Connection::flush() {
 
 /// One gathered write. True if another one may move bytes at once.
 bool Connection::flush_some() {
-  if (!can_send() || buffered() == 0 || !transport_->ready_to_write()) return false;
+  if (!can_send() || !anything_buffered() || !transport_->ready_to_write()) return false;
   if (queue_.empty()) return took(transport_->flush());
   std::array<iovec, gather_limit> pieces;
   const std::size_t count = queue_.gather(pieces);
