@@ -29,9 +29,21 @@ int checked(int result, const char* what) {
 
 EpollReactor::EpollReactor(Loop& loop) : loop_(loop) {
   set_.emplace(loop.context(), checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+  open_timer();
 }
 
 EpollReactor::~EpollReactor() { shutdown(); }
+
+/// At once: the first deadline may be that of a server whose process is out of descriptors.
+void EpollReactor::open_timer() {
+  timer_ = checked(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create");
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;  // an edge an expiry: the timer is never read
+  if (::epoll_ctl(set_->native_handle(), EPOLL_CTL_ADD, timer_, &event) == 0) return;
+  const error_code error = last_error();
+  shutdown();
+  throw boost::system::system_error(error, "epoll_ctl");
+}
 
 error_code EpollReactor::attach(Watch& watch, int descriptor) {
   epoll_event event{};
@@ -57,12 +69,6 @@ void EpollReactor::await_readable(Watch&) {}
 void EpollReactor::await_writable(Watch&) {}
 
 void EpollReactor::wake_at(TimePoint when) {
-  if (timer_ < 0) {
-    timer_ = checked(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create");
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLET;  // an edge an expiry: the timer is never read
-    checked(::epoll_ctl(set_->native_handle(), EPOLL_CTL_ADD, timer_, &event), "epoll_ctl");
-  }
   const auto since_boot = std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch());
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
   itimerspec setting{};

@@ -29,7 +29,7 @@ class EpollReactor final : public Reactor {
  private:
   struct WakeHandler;
 
-  void wait_for_events();
+  void open_timer();
   void on_wake();
   void collect_events();
 
