@@ -88,9 +88,10 @@ void ListeningSocket::note_address(const SocketAddress& asked) {
 void ListeningSocket::close() noexcept {
   if (descriptor_ < 0) return;
   if (loop_.alive()) loop_.reactor().detach(*this);
+  // Before the descriptor goes: from then on the file looks stale, and another process may put its own in its place.
+  if (file_ && identity(address_->address()) == file_) ::unlink(address_->address().c_str());
   ::close(descriptor_);
   descriptor_ = -1;
-  if (file_ && identity(address_->address()) == file_) ::unlink(address_->address().c_str());
   file_.reset();
   address_.reset();
   readable = false;
