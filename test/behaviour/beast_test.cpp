@@ -83,6 +83,7 @@ asio::awaitable<void> make_a_request(Socket socket, std::string_view body) {
   co_await http::async_read(socket, buffer, response, asio::use_awaitable);
   BOOST_TEST(response.result_int() == 200U);
   BOOST_TEST((response.body() == std::string(body) + ", too"));
+  co_await socket.async_close();
 }
 
 asio::awaitable<void> echo_messages(Socket socket) {

@@ -31,7 +31,7 @@ asio::awaitable<void> send(Socket socket, const std::string& bytes) {
 asio::awaitable<void> receive(Socket socket, const std::string& expected) {
   std::string received;
   while (const Chunk chunk = co_await socket.async_read()) received += chunk;
-  BOOST_TEST((received == expected));
+  BOOST_TEST((received == expected), received.size() << " bytes received");
 }
 
 asio::awaitable<void> connect_and_echo(Socket socket, ConnectOptions options, const std::string& bytes) {
