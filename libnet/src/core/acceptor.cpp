@@ -425,7 +425,7 @@ void Acceptor::give_connection(const Socket& socket) {
 }
 
 void Acceptor::handler_ended(Connection& connection, const std::exception_ptr& failure) {
-  const std::shared_ptr<Generation> generation = connection.generation();
+  const std::shared_ptr<Generation>& generation = connection.generation();
   if (failure) {
     connection.handler_failed(failure);
     if (!report_handler_error(connection.handle(), failure)) {

@@ -29,7 +29,7 @@ class Connector final : private reactor::Task, private reactor::Watch, private r
 
   /// Starts with the next turn of the loop. The client may destroy the connector when it is told.
   Connector(std::shared_ptr<reactor::Loop> loop, const detail::ConnectRequest& request, Client& client);
-  ~Connector();
+  ~Connector() override;
 
  private:
   class TimeLimit;

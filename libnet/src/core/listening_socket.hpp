@@ -25,7 +25,7 @@ class ListeningSocket final : private reactor::Watch {
   };
 
   ListeningSocket(reactor::Loop& loop, Client& client) : loop_(loop), client_(client) {}
-  ~ListeningSocket() { close(); }
+  ~ListeningSocket() override { close(); }
 
   /// Binds and listens. A stale Unix-domain socket file is replaced.
   error_code open(const SocketAddress& address, const detail::ListenRequest& request);
