@@ -219,15 +219,16 @@ class Connection final : public Emitter,
   void fail_reading(const error_code& code);
   void complete_reader(const error_code& code);
   bool end_may_be_told() const noexcept;
+  bool somebody_hears_the_end();
   void deliver_end();
 
   // connection_output.cpp
   error_code refuse_write() const noexcept;
   void refused(detail::WriteOperation* operation, const error_code& code);
   bool overflows(detail::WriteOperation* operation);
-  void append(Payload&& data, Views views);
-  std::span<const std::byte> write_through(std::span<const std::byte> bytes);
-  bool queued(std::uint64_t begin, detail::WriteOperation* operation);
+  transport::Result append(Payload&& data, Views views);
+  transport::Result write_through(std::span<const std::byte> bytes);
+  bool queued(std::uint64_t begin, detail::WriteOperation* operation, const transport::Result& written);
   bool can_send() const noexcept;
   bool anything_buffered() const noexcept;
   void flush();
@@ -235,6 +236,7 @@ class Connection final : public Emitter,
   bool took(const transport::Result& result);
   void moved_output();
   void output_failed(const error_code& code);
+  bool sent(const detail::WriteOperation& operation) const noexcept;
   void complete_writes();
   void note_room();
   void deliver_drain();
@@ -248,6 +250,7 @@ class Connection final : public Emitter,
 
   // connection_end.cpp
   void fail_now(const Error& error);
+  void tell_no_more();
   void linger();
   void close_if_done();
   void decide_closers(const error_code& result);

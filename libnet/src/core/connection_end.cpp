@@ -29,9 +29,18 @@ void Connection::destroy(const Error& error) {
   if (error && !error_) error_ = error;
   const error_code aborted = error_ ? error_.code() : error_code(asio::error::operation_aborted);
   const bool unconnected = phase_ == Phase::connecting && !error_;
-  fail_writes(unconnected ? error_code(Errc::closed_before_connection) : aborted);
-  finish_waiters(aborted);
+  const bool failed_writes = fail_writes(unconnected ? error_code(Errc::closed_before_connection) : aborted);
+  const bool received = finish_waiters(aborted) || failed_writes;
+  handled_ = handled_ || (error_ && received);
+  tell_no_more();
   enter_closing();
+}
+
+/// What was about to be told is not told any more: after `destroy()` only 'error' and 'close' come.
+void Connection::tell_no_more() {
+  due_ = 0;
+  if (read_side_ == ReadSide::ending) read_side_ = ReadSide::ended;
+  if (write_side_ == WriteSide::flushed) write_side_ = WriteSide::finished;
 }
 
 void Connection::handler_failed(const std::exception_ptr& exception) {
