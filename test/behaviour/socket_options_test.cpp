@@ -1,0 +1,195 @@
+#include "support/behaviour.hpp"
+
+#include <dlfcn.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+using namespace libnet::test;
+using libnet::Server;
+using libnet::ServerOptions;
+using libnet::Socket;
+using libnet::SocketOptions;
+
+// What the options do to the descriptor, and how often the system is asked for it.
+
+namespace {
+
+struct OptionCall {
+  int descriptor;
+  int level;
+  int name;
+};
+
+std::vector<OptionCall>& option_calls() {
+  static std::vector<OptionCall> calls;
+  return calls;
+}
+
+std::size_t calls_for(const Socket& socket, int level, int name) {
+  return static_cast<std::size_t>(
+      std::count_if(option_calls().begin(), option_calls().end(), [&](const OptionCall& call) {
+        return call.descriptor == socket.native_handle() && call.level == level && call.name == name;
+      }));
+}
+
+std::size_t no_delay_calls(const Socket& socket) { return calls_for(socket, IPPROTO_TCP, TCP_NODELAY); }
+std::size_t keep_alive_calls(const Socket& socket) { return calls_for(socket, SOL_SOCKET, SO_KEEPALIVE); }
+
+int option(const Socket& socket, int level, int name) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  BOOST_REQUIRE(::getsockopt(socket.native_handle(), level, name, &value, &length) == 0);
+  return value;
+}
+
+bool no_delay(const Socket& socket) { return option(socket, IPPROTO_TCP, TCP_NODELAY) != 0; }
+bool keep_alive(const Socket& socket) { return option(socket, SOL_SOCKET, SO_KEEPALIVE) != 0; }
+int idle_seconds(const Socket& socket) { return option(socket, IPPROTO_TCP, TCP_KEEPIDLE); }
+
+/// A connected pair; descriptors are used again, so the calls are counted from here.
+World::Pair fresh_pair(World& world, const SocketOptions& client = {}, const ServerOptions& server = {}) {
+  option_calls().clear();
+  return world.pair(client, server);
+}
+
+void leave(World& world, World::Pair& pair) {
+  pair.client.destroy();
+  pair.server.destroy();
+  world.run();
+}
+
+}  // namespace
+
+/// Stands in for the system's in this program, and counts.
+extern "C" int setsockopt(int descriptor, int level, int name, const void* value, socklen_t length) noexcept {
+  using Function = int (*)(int, int, int, const void*, socklen_t);
+  static const auto real = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "setsockopt"));
+  option_calls().push_back({descriptor, level, name});
+  return real(descriptor, level, name, value, length);
+}
+
+BEHAVIOUR(B189_no_delay_is_set_once_when_asked_for_and_never_touched_otherwise, tcp_wires) {
+  auto with = fresh_pair(world, {.no_delay = true}, {.no_delay = true});
+  BOOST_TEST(no_delay(with.client));
+  BOOST_TEST(no_delay(with.server));
+  BOOST_TEST(no_delay_calls(with.client) == 1U);
+  BOOST_TEST(no_delay_calls(with.server) == 1U);
+  leave(world, with);
+  auto without = fresh_pair(world);
+  BOOST_TEST(!no_delay(without.client));
+  BOOST_TEST(!no_delay(without.server));
+  BOOST_TEST(no_delay_calls(without.client) == 0U);
+  BOOST_TEST(no_delay_calls(without.server) == 0U);
+  leave(world, without);
+}
+
+BEHAVIOUR(B189_B193_setters_before_connect_are_remembered, tcp_wires) {
+  for (const bool awaited : {true, false}) {
+    option_calls().clear();
+    Server server(world.io());
+    server.on(event::connection, [](Socket socket) { socket.on(event::end, [] {}); });
+    world.listen(server);
+    Socket client(world.io());
+    client.set_no_delay().set_no_delay(false).set_no_delay(true);
+    client.set_keep_alive(true, 7s).set_keep_alive({.enable = true, .initial_delay = 8s, .interval = 3s, .count = 5});
+    const auto options = world.connect_options(server);
+    if (awaited) {
+      world.await([](Socket socket, libnet::ConnectOptions where) -> asio::awaitable<void> {
+        co_await socket.async_connect(where);
+      }(client, options));
+    } else {
+      client.connect(options);
+      world.run_until([&] { return !client.pending(); });
+    }
+    BOOST_TEST(no_delay(client));
+    BOOST_TEST(no_delay_calls(client) == 1U);
+    BOOST_TEST(keep_alive(client));
+    BOOST_TEST(keep_alive_calls(client) == 1U);
+    BOOST_TEST(idle_seconds(client) == 8);
+    BOOST_TEST(option(client, IPPROTO_TCP, TCP_KEEPINTVL) == 3);
+    BOOST_TEST(option(client, IPPROTO_TCP, TCP_KEEPCNT) == 5);
+    server.close();
+    client.destroy();
+    world.run();
+  }
+}
+
+BEHAVIOUR(B190_set_no_delay_defaults_to_true_and_repeats_without_a_system_call, tcp_wires) {
+  auto pair = fresh_pair(world);
+  pair.client.set_no_delay();
+  BOOST_TEST(no_delay(pair.client));
+  BOOST_TEST(no_delay_calls(pair.client) == 1U);
+  pair.client.set_no_delay().set_no_delay(true);
+  BOOST_TEST(no_delay_calls(pair.client) == 1U);
+  pair.client.set_no_delay(false);
+  BOOST_TEST(!no_delay(pair.client));
+  BOOST_TEST(no_delay_calls(pair.client) == 2U);
+  pair.client.set_no_delay(false);
+  BOOST_TEST(no_delay_calls(pair.client) == 2U);
+  leave(world, pair);
+}
+
+BEHAVIOUR(B191_the_initial_delay_is_cut_to_whole_seconds, tcp_wires) {
+  auto plain = fresh_pair(world);
+  const int kernels = idle_seconds(plain.client);
+  BOOST_TEST(keep_alive_calls(plain.client) == 0U);
+  leave(world, plain);
+  const std::vector<std::pair<std::chrono::milliseconds, int>> delays{
+      {123ms, kernels}, {456'123ms, 456}, {-5s, kernels}, {0ms, kernels}, {1999ms, 1}};
+  for (const auto& [delay, seconds] : delays) {
+    auto pair = fresh_pair(world, {.keep_alive = true, .keep_alive_initial_delay = delay});
+    BOOST_TEST(keep_alive(pair.client));
+    BOOST_TEST(idle_seconds(pair.client) == seconds);
+    BOOST_TEST(!keep_alive(pair.server));
+    BOOST_TEST(keep_alive_calls(pair.server) == 0U);
+    leave(world, pair);
+  }
+  auto only_delay = fresh_pair(world, {.keep_alive_initial_delay = 9s});
+  BOOST_TEST(!keep_alive(only_delay.client));
+  BOOST_TEST(idle_seconds(only_delay.client) == kernels);
+  leave(world, only_delay);
+}
+
+BEHAVIOUR(B192_a_server_s_keep_alive_is_applied_on_accept, tcp_wires) {
+  auto pair = fresh_pair(world, {}, {.keep_alive = true, .keep_alive_initial_delay = 1s});
+  BOOST_TEST(keep_alive(pair.server));
+  BOOST_TEST(idle_seconds(pair.server) == 1);
+  BOOST_TEST(keep_alive_calls(pair.server) == 1U);
+  const std::size_t calls = option_calls().size();
+  pair.server.set_keep_alive(true, 1s);
+  BOOST_TEST(option_calls().size() == calls);
+  pair.server.set_keep_alive(true, 2s);
+  BOOST_TEST(idle_seconds(pair.server) == 2);
+  pair.server.set_keep_alive(true, 3s);
+  BOOST_TEST(idle_seconds(pair.server) == 3);
+  pair.server.set_keep_alive(false);
+  BOOST_TEST(!keep_alive(pair.server));
+  leave(world, pair);
+}
+
+BEHAVIOUR(B193_all_setters_are_legal_in_every_state, all_wires) {
+  const auto set_all = [](Socket socket) {
+    socket.set_no_delay(false).set_no_delay().set_keep_alive(true, 1s).set_keep_alive().set_timeout(1h).set_timeout(
+        0ms);
+  };
+  Socket fresh(world.io());
+  set_all(fresh);
+  auto [client, server] = world.pair();
+  Recorder recorder;
+  recorder.watch(client, "client");
+  recorder.watch(server, "server");
+  client.on(event::end, [&, socket = client] { set_all(socket); });
+  client.on(event::close, [&, socket = client](bool) { set_all(socket); });
+  set_all(client);
+  client.end("x");
+  set_all(client);
+  world.run();
+  set_all(client);
+  fresh.destroy();
+  set_all(fresh);
+  world.run();
+  set_all(fresh);
+  BOOST_TEST(recorder.received("server") == "x");
+  BOOST_TEST(recorder.of("client").back() == "close(false)");
+}
