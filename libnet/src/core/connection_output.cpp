@@ -66,8 +66,7 @@ bool Connection::write(Payload&& data, detail::WriteOperation* operation, Views 
   }
   if (overflows(operation)) return false;
   const std::uint64_t begin = queue_.appended();
-  append(std::move(data), views);
-  return queued(begin, operation);
+  return queued(begin, operation, append(std::move(data), views));
 }
 
 void Connection::start_write_some(detail::WriteOperation& operation, const detail::WriteBuffers& buffers) {
@@ -78,39 +77,41 @@ void Connection::start_write_some(detail::WriteOperation& operation, const detai
     const auto& piece = buffers.pieces[i];
     queue_.append_borrowed({static_cast<const std::byte*>(piece.data), piece.size});
   }
-  queued(begin, &operation);
+  queued(begin, &operation, {});
 }
 
-void Connection::append(Payload&& data, Views views) {
+/// Puts the data into the queue, but for what was written through; tells how that went.
+transport::Result Connection::append(Payload&& data, Views views) {
   if (data.is_view()) {
-    if (views == Views::borrowed) return queue_.append_borrowed(data.view());
-    return queue_.append_copy(write_through(data.view()));
+    const transport::Result result = views == Views::copied ? write_through(data.view()) : transport::Result();
+    const auto rest = data.view().subspan(result.bytes);
+    views == Views::copied ? queue_.append_copy(rest) : queue_.append_borrowed(rest);
+    return result;
   }
   Payload::Owner owner = data.take_owner();
   if (auto* text = std::get_if<std::string>(&owner)) queue_.append_adopted(std::move(*text));
   if (auto* bytes = std::get_if<std::vector<std::byte>>(&owner)) queue_.append_adopted(std::move(*bytes));
   if (auto* shared = std::get_if<Bytes>(&owner)) queue_.append_shared(std::move(*shared));
+  return {};
 }
 
-/// Offers a large first write to the transport at once; returns what is left to be copied.
-std::span<const std::byte> Connection::write_through(std::span<const std::byte> bytes) {
-  if (bytes.size() < large_write || !can_send() || buffered() != 0 || !transport_->ready_to_write()) return bytes;
+/// Offers a large first write to the transport at once: what the transport takes need not be copied.
+transport::Result Connection::write_through(std::span<const std::byte> bytes) {
+  if (bytes.size() < large_write || !can_send() || buffered() != 0 || !transport_->ready_to_write()) return {};
   const iovec piece{const_cast<std::byte*>(bytes.data()), bytes.size()};
   const transport::Result result = transport_->try_write({&piece, 1});
   queue_.note_written(result.bytes);
-  if (result.bytes != 0) touch();
-  if (result.status == transport::Status::error) output_failed(result.error);
-  return connected() && phase_ == Phase::open ? bytes.subspan(result.bytes) : std::span<const std::byte>();
+  return result;
 }
 
-/// The data are in the queue: note who waits for them, and tell whether there is room for more.
-bool Connection::queued(std::uint64_t begin, detail::WriteOperation* operation) {
+/// The data are in the queue, or `written` through: note who waits for them, and tell whether there is room for more.
+bool Connection::queued(std::uint64_t begin, detail::WriteOperation* operation, const transport::Result& written) {
   if (operation != nullptr) {
     queue_.push(*operation, begin);
     watch_operation(*operation, *this, *loop_);
   }
-  if (phase_ == Phase::failing) fail_writes(error_.code());  // the attempt to write it through failed
   touch();
+  took(written);
   if (queue_.size() >= large_write) flush_some();
   mark(due_flush);
   const std::size_t waiting = buffered();
@@ -159,14 +160,18 @@ void Connection::moved_output() {
 
 void Connection::output_failed(const error_code& code) { fail(describe(code, Operation::Kind::write)); }
 
+bool Connection::sent(const detail::WriteOperation& operation) const noexcept {
+  return operation.end <= queue_.consumed() && transport_->unsent() == 0;
+}
+
 void Connection::complete_writes() {
   if (!queue_.has_operations() || transport_->unsent() != 0) return;
   while (detail::WriteOperation* operation = queue_.pop_completed()) finish(*operation, {});
 }
 
-/// Contract 5: 'drain' once, for a queue that was too full and has emptied.
+/// Contract 5: 'drain' once, for a queue that was too full and has emptied. After `end()` only an empty one will do.
 void Connection::note_room() {
-  if (!need_drain_ || buffered() > options_.low_water_mark) return;
+  if (!need_drain_ || buffered() > (write_side_ == WriteSide::open ? options_.low_water_mark : 0)) return;
   need_drain_ = false;
   if (write_side_ == WriteSide::open) mark(due_drain);
   finish_waiting(Operation::Kind::drain, {});
@@ -244,7 +249,9 @@ void Connection::deliver_finish() {
 
 // --- failure -------------------------------------------------------------------------------------------------------
 
+/// True if there were any. What has been sent as a whole did not fail.
 bool Connection::fail_writes(const error_code& code) {
+  if (connected()) complete_writes();
   bool any = false;
   while (detail::WriteOperation* operation = queue_.pop_any()) {
     finish(*operation, code);
@@ -254,7 +261,7 @@ bool Connection::fail_writes(const error_code& code) {
   return any;
 }
 
-/// Contract 7: what has not started is taken out; what is partly sent cannot be taken back.
+/// Contract 7: what has not started is taken out; what is partly sent cannot be taken back; what is sent succeeds.
 void Connection::cancel_write(detail::WriteOperation& operation, asio::cancellation_type type,
                               const error_code& reason) {
   if (!queue_.contains(operation)) return;
@@ -262,8 +269,8 @@ void Connection::cancel_write(detail::WriteOperation& operation, asio::cancellat
     queue_.remove(operation);
     finish(operation, reason);
     mark(due_flush);  // there may be room now
-  } else if ((type & (asio::cancellation_type::partial | asio::cancellation_type::terminal)) !=
-             asio::cancellation_type::none) {
+  } else if (!sent(operation) && (type & (asio::cancellation_type::partial | asio::cancellation_type::terminal)) !=
+                                     asio::cancellation_type::none) {
     fail(Error(reason, "write"));
   }
 }
