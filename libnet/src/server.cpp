@@ -104,9 +104,12 @@ void Server::start_count(detail::ResultOperation<std::size_t>& operation) {
   acceptor != nullptr ? acceptor->start_count(operation) : operation.abandon();
 }
 
-Server::executor_type Server::get_executor() const noexcept {
-  return acceptor_ != nullptr ? acceptor_->loop().executor() : executor_type();
+const Server::executor_type& Server::executor() const noexcept {
+  if (acceptor_ != nullptr) return acceptor_->loop().executor();
+  static const executor_type none;
+  return none;
 }
+Server::executor_type Server::get_executor() const noexcept { return executor(); }
 
 bool Server::listening() const noexcept { return acceptor_ != nullptr && acceptor_->listening(); }
 std::optional<SocketAddress> Server::address() const {

@@ -2,8 +2,8 @@
 
 #include "core/acceptor.hpp"
 #include "core/connection.hpp"
-#include "reactor/thread_check.hpp"
 #include "libnet/server.hpp"
+#include "reactor/thread_check.hpp"
 #include "transport/descriptor_transport.hpp"
 
 #include <sys/socket.h>
@@ -55,13 +55,8 @@ void Socket::open(const executor_type& executor, const SocketOptions& options) {
 
 Socket::Socket(core::Connection& connection) noexcept : connection_(&connection) { connection.add_handle(); }
 
-Socket::Socket(const Socket& other) noexcept : connection_(other.connection_) {
-  if (connection_ != nullptr) connection_->add_handle();
-}
-
-Socket::~Socket() {
-  if (connection_ != nullptr) connection_->release_handle();
-}
+void Socket::add_handle() const noexcept { connection_->add_handle(); }
+void Socket::release_handle() const noexcept { connection_->release_handle(); }
 
 // --- connecting ----------------------------------------------------------------------------------------------------
 
@@ -249,9 +244,12 @@ Socket& Socket::unref() {
 
 // --- state ---------------------------------------------------------------------------------------------------------
 
-Socket::executor_type Socket::get_executor() const noexcept {
-  return connection_ != nullptr ? connection_->loop().executor() : executor_type();
+const Socket::executor_type& Socket::executor() const noexcept {
+  if (connection_ != nullptr) return connection_->loop().executor();
+  static const executor_type none;
+  return none;
 }
+Socket::executor_type Socket::get_executor() const noexcept { return executor(); }
 
 bool Socket::connecting() const noexcept { return connection_ != nullptr && connection_->connecting(); }
 bool Socket::pending() const noexcept { return connection_ == nullptr || !connection_->connected(); }

@@ -251,6 +251,7 @@ class Server {
   };
 
   explicit Server(core::Acceptor& acceptor) noexcept;
+  const executor_type& executor() const noexcept;
   void open(const executor_type& executor, const ServerOptions& options);
 
   template <class Operation, Kind K, auto Start, class Token, class... Arguments>

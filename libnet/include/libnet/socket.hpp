@@ -123,13 +123,17 @@ class Socket {
     open(detail::executor_of(executor), options);
   }
 
-  Socket(const Socket& other) noexcept;
+  Socket(const Socket& other) noexcept : connection_(other.connection_) {
+    if (connection_ != nullptr) add_handle();
+  }
   Socket(Socket&& other) noexcept : connection_(std::exchange(other.connection_, nullptr)) {}
   Socket& operator=(Socket other) noexcept {
     std::swap(connection_, other.connection_);
     return *this;
   }
-  ~Socket();
+  ~Socket() {
+    if (connection_ != nullptr) release_handle();
+  }
 
   /// @}
   /// @name Connecting
@@ -469,6 +473,9 @@ class Socket {
   using Kind = detail::Operation::Kind;
 
   explicit Socket(core::Connection& connection) noexcept;
+  void add_handle() const noexcept;
+  void release_handle() const noexcept;
+  const executor_type& executor() const noexcept;
   void open(const executor_type& executor, const SocketOptions& options);
 
   template <class Operation, Kind K, auto Start, class Token, class... Arguments>

@@ -38,8 +38,7 @@ std::size_t transferred(const First& first, const Rest&...) noexcept {
 template <class Initiation, class Handler>
 class ThrowingHandler {
  public:
-  ThrowingHandler(Initiation started, Handler&& wrapped)
-      : initiation(std::move(started)), handler(std::move(wrapped)) {}
+  ThrowingHandler(const Initiation& started, Handler&& wrapped) : initiation(&started), handler(std::move(wrapped)) {}
 
   template <class... Results>
   void operator()(const error_code& code, Results&&... results) {
@@ -48,19 +47,20 @@ class ThrowingHandler {
     std::move(handler)(std::move(failure), std::forward<Results>(results)...);
   }
 
-  Initiation initiation;
+  const Initiation* initiation;
   Handler handler;
 
  private:
   Error describe(const error_code& code) const {
-    if constexpr (requires { initiation.describe(code); }) {
-      return initiation.describe(code);
+    if constexpr (requires { initiation->describe(code); }) {
+      return initiation->describe(code);
     } else {
       return Error(code);
     }
   }
 };
 
+/// Asio keeps it in the coroutine frame of the operation until that has completed, so the handler need not copy it.
 template <class Initiation>
 class ThrowingInitiation {
  public:
@@ -69,8 +69,7 @@ class ThrowingInitiation {
   template <class Handler, class... Arguments>
   void operator()(Handler&& handler, Arguments&&... arguments) {
     using Throwing = ThrowingHandler<Initiation, std::decay_t<Handler>>;
-    Initiation initiation(initiation_);
-    initiation(Throwing(std::move(initiation_), std::move(handler)), std::forward<Arguments>(arguments)...);
+    initiation_(Throwing(initiation_, std::move(handler)), std::forward<Arguments>(arguments)...);
   }
 
  private:

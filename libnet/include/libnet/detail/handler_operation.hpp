@@ -21,6 +21,14 @@
 
 namespace libnet::detail {
 
+/// Another executor than the object's, kept at work until the handler runs there.
+struct Elsewhere : Recycled {
+  explicit Elsewhere(const asio::any_io_executor& wanted)
+      : executor(asio::prefer(wanted, asio::execution::outstanding_work.tracked)) {}
+
+  asio::any_io_executor executor;
+};
+
 /// An operation together with its handler, in memory of the handler's allocator.
 template <class Base, class Handler>
 class HandlerOperation final : public Base {
@@ -45,11 +53,11 @@ class HandlerOperation final : public Base {
   void complete() override {
     forget_cancellation();
     auto outcome = std::tuple_cat(std::make_tuple(this->result), this->take_results());
-    asio::any_io_executor elsewhere = std::move(elsewhere_);
+    const std::unique_ptr<Elsewhere> elsewhere = std::move(elsewhere_);
     Handler handler(std::move(handler_));
     destroy(handler);
     if (elsewhere) {
-      hand_over(elsewhere, std::move(handler), std::move(outcome));
+      hand_over(elsewhere->executor, std::move(handler), std::move(outcome));
     } else {
       std::apply(std::move(handler), std::move(outcome));
     }
@@ -82,8 +90,8 @@ class HandlerOperation final : public Base {
   HandlerOperation(Handler&& handler, const asio::any_io_executor& executor, Arguments&&... arguments)
       : Base(std::forward<Arguments>(arguments)...), handler_(std::move(handler)) {
     this->time_limit = associated_time_limit<Handler>::get(handler_, this->time_limit);
-    const asio::any_io_executor own = asio::get_associated_executor(handler_, executor);
-    if (own != executor) elsewhere_ = asio::prefer(own, asio::execution::outstanding_work.tracked);
+    const asio::any_io_executor& own = asio::get_associated_executor(handler_, executor);
+    if (own != executor) elsewhere_.reset(new Elsewhere(own));
   }
   ~HandlerOperation() override = default;
 
@@ -110,7 +118,7 @@ class HandlerOperation final : public Base {
   }
 
   Handler handler_;
-  asio::any_io_executor elsewhere_;  // set if the handler wants another executor than the object's
+  std::unique_ptr<Elsewhere> elsewhere_;  // set if the handler wants another executor than the object's
 };
 
 /// Starts one kind of operation on `Owner` (a Socket or Server, kept alive meanwhile) for whatever handler a token makes.
@@ -127,7 +135,7 @@ class Initiation {
   void operator()(Handler&& handler, Arguments&&... arguments) {
     using Made = HandlerOperation<Base, std::decay_t<Handler>>;
     std::decay_t<Handler> own(std::forward<Handler>(handler));
-    (owner_.*Start)(*Made::create(std::move(own), owner_.get_executor(), Kind), std::forward<Arguments>(arguments)...);
+    (owner_.*Start)(*Made::create(std::move(own), owner_.executor(), Kind), std::forward<Arguments>(arguments)...);
   }
 
   /// The whole story of a failure, for the exception.
