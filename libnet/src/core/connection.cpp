@@ -180,6 +180,7 @@ void Connection::start_wait(detail::EventOperation& operation, SocketEvent event
     finish(operation, error_ ? error_.code() : dead_code());
   } else {
     wait(operation);
+    if (event == SocketEvent::end) mark(due_input);  // of a half-open socket nobody may have looked for it so far
   }
 }
 

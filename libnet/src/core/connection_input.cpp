@@ -19,10 +19,12 @@ bool Connection::listens_for_data() const noexcept { return listens(index(Socket
 
 /// Whether the operation becomes the reader; if not, it was completed.
 bool Connection::accept_reader(Operation& operation) {
-  lease_ = {};
   if (reader_ != nullptr || listens_for_data()) {
     finish(operation, Errc::busy);
-  } else if (destroyed() && destroyed_) {
+    return false;
+  }
+  lease_ = {};
+  if (destroyed() && destroyed_) {
     finish(operation, Errc::destroyed);
   } else if (destroyed() && error_) {
     finish(operation, Errc::closed);
@@ -192,7 +194,7 @@ void Connection::watch_input() {
       break;
     case transport::Waiting::end:
       if (phase_ == Phase::failing) return enter_closing();
-      if (end_may_be_told() && (!half_open_ || listens(index(SocketEvent::end)))) input_ended();
+      if (end_may_be_told() && (!half_open_ || somebody_hears_the_end())) input_ended();
       break;
     case transport::Waiting::error: input_failed(peek.error); break;
   }
@@ -224,6 +226,10 @@ void Connection::complete_reader(const error_code& code) {
 }
 
 bool Connection::end_may_be_told() const noexcept { return flow_ != Flow::paused; }
+
+bool Connection::somebody_hears_the_end() {
+  return listens(index(SocketEvent::end)) || somebody_waits_for(index(SocketEvent::end));
+}
 
 void Connection::deliver_end() {
   read_side_ = ReadSide::ended;
