@@ -171,11 +171,7 @@ void Connection::after_read(const transport::Result& result) {
   if (result.bytes == 0 && result.status == transport::Status::end) return input_ended();
   if (result.bytes == 0 && result.status == transport::Status::error) return input_failed(result.error);
   const bool more = result.status != transport::Status::would_block || pushed_back_ || transport_->ready_to_read();
-  if (more) {
-    mark(due_input);
-  } else if (phase_ == Phase::failing) {
-    enter_closing();  // nothing more can be read
-  }
+  if (more || phase_ == Phase::failing) mark(due_input);  // who reads on gets the error itself
 }
 
 /// Nobody consumes: see the end or an error of a connection on which nothing waits unread.
