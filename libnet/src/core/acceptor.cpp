@@ -100,7 +100,11 @@ class Acceptor::RetryTimer final : public reactor::Timer {
 };
 
 Acceptor::Acceptor(std::shared_ptr<reactor::Loop> loop, const ServerOptions& options)
-    : Emitter(std::move(loop)), options_(options), listener_(*loop_, *this), self_(std::make_shared<Acceptor*>(this)) {}
+    : Emitter(std::move(loop)),
+      options_(options),
+      socket_options_(std::make_shared<const SocketOptions>(socket_options(options))),
+      listener_(*loop_, *this),
+      self_(std::make_shared<Acceptor*>(this)) {}
 
 Acceptor::~Acceptor() {
   *self_ = nullptr;
@@ -391,7 +395,7 @@ void Acceptor::deliver_connection(const ListeningSocket::Accepted& accepted) {
 
 /// Makes the socket of an accepted transport.
 Socket Acceptor::take_in(std::unique_ptr<transport::Transport> made) {
-  auto* connection = new Connection(loop_, socket_options(options_));
+  auto* connection = new Connection(loop_, socket_options_);
   Socket socket = connection->handle();
   connections_.push_back(*connection);
   ++connection_count_;

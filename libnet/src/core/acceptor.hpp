@@ -119,6 +119,7 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   bool report_handler_error(const Socket& socket, const std::exception_ptr& exception);
 
   ServerOptions options_;
+  std::shared_ptr<const SocketOptions> socket_options_;  // shared by the accepted sockets
   ListeningSocket listener_;
   std::shared_ptr<Acceptor*> self_;  // how generations find this object, or see that it is gone
   std::shared_ptr<Generation> current_;

@@ -22,10 +22,15 @@ std::uint64_t next_id() noexcept {
 }  // namespace
 
 Connection::Connection(std::shared_ptr<reactor::Loop> loop, const SocketOptions& options)
-    : Emitter(std::move(loop)), options_(options), id_(next_id()), half_open_(options.allow_half_open.value_or(false)) {
-  keep_alive_.enable = options.keep_alive;
-  keep_alive_.initial_delay = options.keep_alive_initial_delay;
-  if (options.timeout.count() > 0) set_timeout(options.timeout);
+    : Connection(std::move(loop), std::make_shared<const SocketOptions>(options)) {}
+
+Connection::Connection(std::shared_ptr<reactor::Loop> loop, std::shared_ptr<const SocketOptions> options)
+    : Emitter(std::move(loop)),
+      options_(std::move(options)),
+      id_(next_id()),
+      half_open_(options_->allow_half_open.value_or(false)),
+      no_delay_(options_->no_delay) {
+  if (options_->timeout.count() > 0) set_timeout(options_->timeout);
 }
 
 Connection::~Connection() {

@@ -48,6 +48,8 @@ class Connection final : public Emitter,
   enum class Flow : std::uint8_t { automatic, paused, discarding /* resume() with nobody consuming */, lingering };
 
   Connection(std::shared_ptr<reactor::Loop> loop, const SocketOptions& options);
+  /// The sockets that one server accepts share its options.
+  Connection(std::shared_ptr<reactor::Loop> loop, std::shared_ptr<const SocketOptions> options);
 
   /// @name Handles
   /// @{
@@ -134,7 +136,7 @@ class Connection final : public Emitter,
   std::uint64_t bytes_read() const noexcept { return bytes_read_; }
   std::uint64_t bytes_written() const noexcept { return queue_.appended(); }
   std::size_t buffered() const noexcept;
-  const SocketOptions& options() const noexcept { return options_; }
+  const SocketOptions& options() const noexcept { return *options_; }
   std::optional<SocketAddress> local_address() const;
   std::optional<SocketAddress> remote_address() const;
   const Error& error() const noexcept { return error_; }
@@ -195,6 +197,7 @@ class Connection final : public Emitter,
   void on_connect_failed(const Error& error) override;
   void opened(std::unique_ptr<transport::Transport> transport);
   void apply_options();
+  KeepAlive current_keep_alive() const noexcept;
   void apply_keep_alive() noexcept;
   void set_option(int level, int name, int value) noexcept;
 
@@ -270,8 +273,8 @@ class Connection final : public Emitter,
   std::unique_ptr<LingerTimer> linger_timer_;
   std::shared_ptr<Generation> generation_;
   Error error_;
-  SocketOptions options_;
-  KeepAlive keep_alive_;
+  std::shared_ptr<const SocketOptions> options_;
+  std::unique_ptr<const KeepAlive> keep_alive_;  // in place of what the options say
   std::uint64_t bytes_read_ = 0;
   std::uint64_t linger_began_at_ = 0;  // in bytes read
   std::uint64_t sent_end_at_ = 0;      // in bytes read, while lingering
@@ -284,6 +287,7 @@ class Connection final : public Emitter,
   Flow flow_ = Flow::automatic;
   std::uint8_t due_ = 0;
   bool half_open_ = false;
+  bool no_delay_;
   bool need_drain_ = false;
   bool destroyed_ = false;  // by the user: later calls say so
   bool handled_ = false;    // an operation or callback received the error

@@ -134,7 +134,7 @@ void Connection::enter_closing() {
 void Connection::start_linger_timer() {
   if (!linger_timer_) linger_timer_ = std::make_unique<LingerTimer>(*this);
   if (phase_ == Phase::failing && linger_timer_->armed()) return;  // counts from the failure
-  loop_->start(*linger_timer_, loop_->precise_now() + options_.linger_time);
+  loop_->start(*linger_timer_, loop_->precise_now() + options_->linger_time);
 }
 
 void Connection::linger_time_is_up() {

@@ -24,18 +24,15 @@ bool Connection::accept_reader(Operation& operation) {
     return false;
   }
   lease_ = {};
+  const bool failed = phase_ == Phase::failing || (destroyed() && error_);
   if (destroyed() && destroyed_) {
     finish(operation, Errc::destroyed);
-  } else if (destroyed() && error_) {
-    finish(operation, Errc::closed);
-  } else if (read_side_ != ReadSide::open && phase_ != Phase::failing) {
+  } else if (read_side_ != ReadSide::open && !failed) {
     finish(operation, operation.kind == Operation::Kind::read_some ? asio::error::eof : error_code());
-  } else if (!connected() && phase_ != Phase::connecting) {
-    finish(operation, Errc::closed);
-  } else if (flow_ == Flow::lingering) {
-    finish(operation, Errc::closed);
-  } else {
+  } else if (phase_ == Phase::connecting || (connected() && flow_ != Flow::lingering)) {
     return true;
+  } else {
+    finish(operation, Errc::closed);
   }
   return false;
 }
@@ -244,7 +241,7 @@ void Connection::discard_input() {
   Block block = Block::take();
   const transport::Result result = transport_->try_read({block.data(), block.size()});
   bytes_read_ += result.bytes;
-  if (write_side_ >= WriteSide::flushed && bytes_read_ - sent_end_at_ > options_.linger_bytes) return enter_closing();
+  if (write_side_ >= WriteSide::flushed && bytes_read_ - sent_end_at_ > options_->linger_bytes) return enter_closing();
   after_read(result);
 }
 

@@ -25,7 +25,7 @@ void Connection::check_connectable(const detail::ConnectRequest& request) const 
 
 void Connection::connect(const detail::ConnectRequest& request, bool half_open_by_default) {
   check_connectable(request);
-  half_open_ = options_.allow_half_open.value_or(half_open_by_default);
+  half_open_ = options_->allow_half_open.value_or(half_open_by_default);
   error_ = {};
   transport_.reset();
   queue_.reset();
@@ -79,7 +79,7 @@ void Connection::adopt(std::unique_ptr<transport::Transport> transport) { opened
 void Connection::adopt_accepted(std::unique_ptr<transport::Transport> transport, std::shared_ptr<Generation> generation,
                                 bool half_open_by_default) {
   generation_ = std::move(generation);
-  half_open_ = options_.allow_half_open.value_or(half_open_by_default);
+  half_open_ = options_->allow_half_open.value_or(half_open_by_default);
   opened(std::move(transport));
 }
 
@@ -91,32 +91,40 @@ void Connection::set_option(int level, int name, int value) noexcept {
 }
 
 void Connection::apply_options() {
-  if (options_.no_delay) set_option(IPPROTO_TCP, TCP_NODELAY, 1);
-  if (keep_alive_.enable) apply_keep_alive();
+  if (no_delay_) set_option(IPPROTO_TCP, TCP_NODELAY, 1);
+  if (current_keep_alive().enable) apply_keep_alive();
 }
 
 void Connection::set_no_delay(bool enable) {
-  if (std::exchange(options_.no_delay, enable) != enable && connected()) {
+  if (std::exchange(no_delay_, enable) != enable && connected()) {
     set_option(IPPROTO_TCP, TCP_NODELAY, enable ? 1 : 0);
   }
 }
 
 void Connection::set_keep_alive(const KeepAlive& keep_alive) {
-  const KeepAlive before = std::exchange(keep_alive_, keep_alive);
+  const KeepAlive before = current_keep_alive();
   const bool same = before.enable == keep_alive.enable && before.initial_delay == keep_alive.initial_delay &&
                     before.interval == keep_alive.interval && before.count == keep_alive.count;
-  if (!same && connected()) apply_keep_alive();
+  if (same) return;
+  keep_alive_ = std::make_unique<const KeepAlive>(keep_alive);
+  if (connected()) apply_keep_alive();
+}
+
+KeepAlive Connection::current_keep_alive() const noexcept {
+  if (keep_alive_) return *keep_alive_;
+  return {.enable = options_->keep_alive, .initial_delay = options_->keep_alive_initial_delay};
 }
 
 void Connection::apply_keep_alive() noexcept {
   const auto seconds = [](std::chrono::milliseconds time) {
     return static_cast<int>(std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(time).count()));
   };
-  set_option(SOL_SOCKET, SO_KEEPALIVE, keep_alive_.enable ? 1 : 0);
-  if (!keep_alive_.enable) return;
-  if (const int idle = seconds(keep_alive_.initial_delay)) set_option(IPPROTO_TCP, TCP_KEEPIDLE, idle);
-  if (const int interval = seconds(keep_alive_.interval)) set_option(IPPROTO_TCP, TCP_KEEPINTVL, interval);
-  if (keep_alive_.count > 0) set_option(IPPROTO_TCP, TCP_KEEPCNT, keep_alive_.count);
+  const KeepAlive wanted = current_keep_alive();
+  set_option(SOL_SOCKET, SO_KEEPALIVE, wanted.enable ? 1 : 0);
+  if (!wanted.enable) return;
+  if (const int idle = seconds(wanted.initial_delay)) set_option(IPPROTO_TCP, TCP_KEEPIDLE, idle);
+  if (const int interval = seconds(wanted.interval)) set_option(IPPROTO_TCP, TCP_KEEPINTVL, interval);
+  if (wanted.count > 0) set_option(IPPROTO_TCP, TCP_KEEPCNT, wanted.count);
 }
 
 }  // namespace libnet::core

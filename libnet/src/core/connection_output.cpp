@@ -46,13 +46,13 @@ void Connection::refused(detail::WriteOperation* operation, const error_code& co
 
 /// The queue is at its cap: the write fails, or the connection does.
 bool Connection::overflows(detail::WriteOperation* operation) {
-  if (buffered() < options_.max_buffered) return false;
+  if (buffered() < options_->max_buffered) return false;
   if (operation != nullptr) {
     finish(*operation, Errc::overflow);
-  } else if (options_.on_overflow == OverflowPolicy::fail_write) {
+  } else if (options_->on_overflow == OverflowPolicy::fail_write) {
     log_warning("socket " + std::to_string(id_) + ": a write was dropped, max_buffered bytes are queued");
   }
-  if (options_.on_overflow == OverflowPolicy::destroy) {
+  if (options_->on_overflow == OverflowPolicy::destroy) {
     handled_ = handled_ || operation != nullptr;
     fail_now(Error(Errc::overflow, "write"));
   }
@@ -115,7 +115,7 @@ bool Connection::queued(std::uint64_t begin, detail::WriteOperation* operation, 
   if (queue_.size() >= large_write) flush_some();
   mark(due_flush);
   const std::size_t waiting = buffered();
-  if (waiting == 0 || waiting < options_.high_water_mark) return true;
+  if (waiting == 0 || waiting < options_->high_water_mark) return true;
   need_drain_ = true;
   return false;
 }
@@ -171,7 +171,7 @@ void Connection::complete_writes() {
 
 /// Contract 5: 'drain' once, for a queue that was too full and has emptied. After `end()` only an empty one will do.
 void Connection::note_room() {
-  if (!need_drain_ || buffered() > (write_side_ == WriteSide::open ? options_.low_water_mark : 0)) return;
+  if (!need_drain_ || buffered() > (write_side_ == WriteSide::open ? options_->low_water_mark : 0)) return;
   need_drain_ = false;
   if (write_side_ == WriteSide::open) mark(due_drain);
   finish_waiting(Operation::Kind::drain, {});
