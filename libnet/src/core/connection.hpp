@@ -228,7 +228,7 @@ class Connection final : public Emitter,
   // connection_output.cpp
   error_code refuse_write() const noexcept;
   void refused(detail::WriteOperation* operation, const error_code& code);
-  bool overflows(detail::WriteOperation* operation);
+  bool overflows(Operation* operation);
   transport::Result append(Payload&& data, Views views);
   transport::Result write_through(std::span<const std::byte> bytes);
   bool queued(std::uint64_t begin, detail::WriteOperation* operation, const transport::Result& written);

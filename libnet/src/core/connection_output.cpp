@@ -44,18 +44,19 @@ void Connection::refused(detail::WriteOperation* operation, const error_code& co
                              .text = both_ended ? "this socket has been ended by the other party" : ""}));
 }
 
-/// The queue is at its cap: the write fails, or the connection does.
-bool Connection::overflows(detail::WriteOperation* operation) {
+/// The queue is at its cap: the write fails, and may be tried again after 'drain'; or the connection does.
+bool Connection::overflows(Operation* operation) {
   if (buffered() < options_->max_buffered) return false;
-  if (operation != nullptr) {
-    finish(*operation, Errc::overflow);
-  } else if (options_->on_overflow == OverflowPolicy::fail_write) {
-    log_warning("socket " + std::to_string(id_) + ": a write was dropped, max_buffered bytes are queued");
-  }
   if (options_->on_overflow == OverflowPolicy::destroy) {
     handled_ = handled_ || operation != nullptr;
     fail_now(Error(Errc::overflow, "write"));
+  } else {
+    need_drain_ = true;
+    if (operation == nullptr) {
+      log_warning("socket " + std::to_string(id_) + ": a write was dropped, max_buffered bytes are queued");
+    }
   }
+  if (operation != nullptr) finish(*operation, Errc::overflow);
   return true;
 }
 
@@ -198,7 +199,9 @@ void Connection::uncork() {
 // --- the end of our side -------------------------------------------------------------------------------------------
 
 void Connection::end(Payload&& data, detail::VoidOperation* operation) {
-  if (data.size() != 0) write(std::move(data), nullptr, Views::copied);
+  const bool last_write = data.size() != 0;
+  if (last_write && !refuse_write() && overflows(operation)) return;  // an end without its data would be a lie
+  if (last_write) write(std::move(data), nullptr, Views::copied);
   if (write_side_ == WriteSide::open && !destroyed() && phase_ != Phase::failing) {
     write_side_ = WriteSide::ending;
     corks_ = 0;
