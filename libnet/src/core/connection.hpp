@@ -233,6 +233,8 @@ class Connection final : public Emitter,
   transport::Result write_through(std::span<const std::byte> bytes);
   bool queued(std::uint64_t begin, detail::WriteOperation* operation, const transport::Result& written);
   bool can_send() const noexcept;
+  /// No write waits for the flush of this step: later ones join the first, whatever their size.
+  bool first_of_step() const noexcept { return (due_ & due_flush) == 0; }
   bool anything_buffered() const noexcept;
   void flush();
   bool flush_some();

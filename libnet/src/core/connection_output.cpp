@@ -98,7 +98,8 @@ transport::Result Connection::append(Payload&& data, Views views) {
 
 /// Offers a large first write to the transport at once: what the transport takes need not be copied.
 transport::Result Connection::write_through(std::span<const std::byte> bytes) {
-  if (bytes.size() < large_write || !can_send() || buffered() != 0 || !transport_->ready_to_write()) return {};
+  if (bytes.size() < large_write || !first_of_step() || !can_send()) return {};
+  if (buffered() != 0 || !transport_->ready_to_write()) return {};
   const iovec piece{const_cast<std::byte*>(bytes.data()), bytes.size()};
   const transport::Result result = transport_->try_write({&piece, 1});
   queue_.note_written(result.bytes);
@@ -113,7 +114,7 @@ bool Connection::queued(std::uint64_t begin, detail::WriteOperation* operation, 
   }
   touch();
   took(written);
-  if (queue_.size() >= large_write) flush_some();
+  if (queue_.size() >= large_write && first_of_step()) flush_some();
   mark(due_flush);
   const std::size_t waiting = buffered();
   if (waiting == 0 || waiting < options_->high_water_mark) return true;
