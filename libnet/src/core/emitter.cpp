@@ -23,6 +23,10 @@ void Emitter::release_handle() noexcept {
     if (handles_.compare_exchange_weak(count, count - 1, std::memory_order_acq_rel)) return;
   }
   if (loop_->alive() && !loop_->owns_this_thread()) return release_inside_loop();
+  last_handle_gone();
+}
+
+void Emitter::last_handle_gone() noexcept {
   handles_.store(0, std::memory_order_release);
   if (in_step_) return;  // the end of the step looks
   if (!loop_->alive() || freeable()) {
@@ -38,8 +42,11 @@ void Emitter::release_inside_loop() noexcept {
     Release(Release&& other) noexcept : emitter(std::exchange(other.emitter, nullptr)) {}
     Release(const Release&) = delete;
     Release& operator=(const Release&) = delete;
+    /// Never called: the executor has ended, and nobody else is inside the loop any more.
     ~Release() {
-      if (emitter != nullptr) emitter->release_handle();
+      if (emitter != nullptr && emitter->handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        emitter->last_handle_gone();
+      }
     }
     void operator()() { std::exchange(emitter, nullptr)->release_handle(); }
 

@@ -110,6 +110,7 @@ class Emitter : public reactor::LoopObject, private reactor::Task, protected det
   void on_context_shutdown() noexcept final;
   void finish_event_waiters(std::uint8_t event, const void* arguments);
   void release_inside_loop() noexcept;
+  void last_handle_gone() noexcept;
   bool freeable() const noexcept;
   void update_work() noexcept;
 

@@ -249,6 +249,7 @@ void Loop::shutdown() noexcept {
   if (!alive()) return;
   reactor_->shutdown();
   context_ = nullptr;
+  if (!native_) executor_ = {};  // Asio's strands must not outlive their context
   while (!timers_.empty()) timers_.front().timer->stop();
   while (!ready_.empty()) ready_.pop_front();
   while (!objects_.empty()) {
