@@ -45,12 +45,12 @@ void Server::await_listening(std::unique_ptr<detail::Callable> listener) {
 
 void Server::start_listen(detail::VoidOperation& operation, const detail::ListenRequest& request) {
   auto* acceptor = usable(acceptor_, "Server::async_listen");
-  acceptor != nullptr ? acceptor->start_listen(operation, request) : operation.abandon();
+  acceptor != nullptr ? acceptor->start_listen(operation, request) : operation.refuse();
 }
 
 void Server::start_accept(detail::AcceptOperation& operation) {
   auto* acceptor = usable(acceptor_, "Server::async_accept");
-  acceptor != nullptr ? acceptor->start_accept(operation) : operation.abandon();
+  acceptor != nullptr ? acceptor->start_accept(operation) : operation.refuse();
 }
 
 void Server::set_handler(std::shared_ptr<detail::ConnectionHandler> handler) {
@@ -70,7 +70,7 @@ Server& Server::close() {
 
 void Server::start_close(detail::VoidOperation& operation) {
   auto* acceptor = usable(acceptor_, "Server::close");
-  acceptor != nullptr ? acceptor->close(&operation) : operation.abandon();
+  acceptor != nullptr ? acceptor->close(&operation) : operation.refuse();
 }
 
 ListenerId Server::add_listener(ServerEvent event, std::unique_ptr<detail::Callable> listener,
@@ -96,12 +96,12 @@ void Server::remove_listeners(ServerEvent event) {
 
 void Server::start_wait(detail::EventOperation& operation, ServerEvent event) {
   auto* acceptor = usable(acceptor_, "Server::async_wait");
-  acceptor != nullptr ? acceptor->start_wait(operation, event) : operation.abandon();
+  acceptor != nullptr ? acceptor->start_wait(operation, event) : operation.refuse();
 }
 
 void Server::start_count(detail::ResultOperation<std::size_t>& operation) {
   auto* acceptor = usable(acceptor_, "Server::get_connections");
-  acceptor != nullptr ? acceptor->start_count(operation) : operation.abandon();
+  acceptor != nullptr ? acceptor->start_count(operation) : operation.refuse();
 }
 
 const Server::executor_type& Server::executor() const noexcept {

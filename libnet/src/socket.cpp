@@ -73,20 +73,20 @@ Socket& Socket::connect(const SocketAddress& address) {
 
 void Socket::start_connect(detail::VoidOperation& operation, const detail::ConnectRequest& request) {
   auto* connection = usable(connection_, "Socket::async_connect");
-  connection != nullptr ? connection->start_connect(operation, request) : operation.abandon();
+  connection != nullptr ? connection->start_connect(operation, request) : operation.refuse();
 }
 
 // --- reading -------------------------------------------------------------------------------------------------------
 
 void Socket::start_read(detail::ReadOperation& operation) {
   auto* connection = usable(connection_, "Socket::async_read");
-  connection != nullptr ? connection->start_read(operation) : operation.abandon();
+  connection != nullptr ? connection->start_read(operation) : operation.refuse();
 }
 
 void Socket::start_read_some(detail::ReadSomeOperation& operation, const detail::ReadBuffers& buffers) {
   operation.buffers = buffers;
   auto* connection = usable(connection_, "Socket::async_read_some");
-  connection != nullptr ? connection->start_read_some(operation) : operation.abandon();
+  connection != nullptr ? connection->start_read_some(operation) : operation.refuse();
 }
 
 Socket& Socket::pause() {
@@ -116,7 +116,7 @@ bool Socket::start_callback_write(detail::WriteOperation& operation, Payload dat
   if (auto* connection = usable(connection_, "Socket::write")) {
     return connection->write(std::move(data), &operation, Connection::Views::copied);
   }
-  operation.abandon();
+  operation.refuse();
   return false;
 }
 
@@ -124,18 +124,18 @@ void Socket::start_write(detail::WriteOperation& operation, Payload data) {
   if (auto* connection = usable(connection_, "Socket::async_write")) {
     connection->write(std::move(data), &operation, Connection::Views::borrowed);
   } else {
-    operation.abandon();
+    operation.refuse();
   }
 }
 
 void Socket::start_write_some(detail::WriteOperation& operation, const detail::WriteBuffers& buffers) {
   auto* connection = usable(connection_, "Socket::async_write_some");
-  connection != nullptr ? connection->start_write_some(operation, buffers) : operation.abandon();
+  connection != nullptr ? connection->start_write_some(operation, buffers) : operation.refuse();
 }
 
 void Socket::start_drain(detail::VoidOperation& operation) {
   auto* connection = usable(connection_, "Socket::async_drain");
-  connection != nullptr ? connection->start_drain(operation) : operation.abandon();
+  connection != nullptr ? connection->start_drain(operation) : operation.refuse();
 }
 
 void Socket::cork() {
@@ -155,7 +155,7 @@ Socket& Socket::end(Payload data) {
 
 void Socket::start_end(detail::VoidOperation& operation, Payload data) {
   auto* connection = usable(connection_, "Socket::end");
-  connection != nullptr ? connection->end(std::move(data), &operation) : operation.abandon();
+  connection != nullptr ? connection->end(std::move(data), &operation) : operation.refuse();
 }
 
 Socket& Socket::destroy() { return destroy(Error()); }
@@ -176,7 +176,7 @@ Socket& Socket::reset() {
 
 void Socket::start_close(detail::VoidOperation& operation) {
   auto* connection = usable(connection_, "Socket::async_close");
-  connection != nullptr ? connection->start_close(operation) : operation.abandon();
+  connection != nullptr ? connection->start_close(operation) : operation.refuse();
 }
 
 // --- events --------------------------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ void Socket::remove_listeners(SocketEvent event) {
 
 void Socket::start_wait(detail::EventOperation& operation, SocketEvent event) {
   auto* connection = usable(connection_, "Socket::async_wait");
-  connection != nullptr ? connection->start_wait(operation, event) : operation.abandon();
+  connection != nullptr ? connection->start_wait(operation, event) : operation.refuse();
 }
 
 // --- time and options ----------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 #include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
 
 #include <memory>
@@ -63,6 +64,12 @@ class HandlerOperation final : public Base {
     }
   }
 
+  void refuse() override {
+    if (!elsewhere_) return abandon();
+    this->result = Errc::closed;
+    asio::post(elsewhere_->executor, [refused = Held(this)]() mutable { refused.release()->complete(); });
+  }
+
   void abandon() noexcept override {
     forget_cancellation();
     Handler handler(std::move(handler_));  // its destructor may come back to the owner: last
@@ -70,6 +77,11 @@ class HandlerOperation final : public Base {
   }
 
  private:
+  struct Abandon {
+    void operator()(HandlerOperation* operation) const noexcept { operation->abandon(); }
+  };
+  using Held = std::unique_ptr<HandlerOperation, Abandon>;
+
   struct CancelHandler {
     CancelHandler(OperationOwner& waits_in, Operation& which) noexcept : owner(&waits_in), operation(&which) {}
     void operator()(asio::cancellation_type type) const {

@@ -56,6 +56,10 @@ class Operation : public ListNode<Operation> {
   /// Frees the operation without calling the handler.
   virtual void abandon() noexcept = 0;
 
+  /// Called on a handle of nothing: completes with Errc::closed if the handler brought an executor to run on, as that of
+  /// an awaiting coroutine does; else abandons.
+  virtual void refuse() = 0;
+
   const Kind kind;
   bool is_callback = false;  ///< Given to a `verb()`: what it throws is what a listener throws.
   error_code result;
