@@ -144,6 +144,7 @@ void Connection::read_for_operation(detail::ReadSomeOperation& operation) {
     if (result.bytes < piece.size || result.status != transport::Status::more) break;
   }
   if (total != 0) complete_reader({});
+  result.bytes = total;  // what was met behind bytes is met again by the next read: the bytes may be put back
   after_read(result);
 }
 
