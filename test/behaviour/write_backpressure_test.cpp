@@ -12,12 +12,6 @@ using libnet::Socket;
 
 // High- and low-water marks, 'drain', and readers that are slower than writers.
 
-namespace {
-
-constexpr std::size_t more_than_kernels_hold = 8 * 1024 * 1024;
-
-}  // namespace
-
 BEHAVIOUR(B132_false_at_the_default_mark, real_wires) {
   Server server(world.io());
   server.on(event::connection, [server](Socket socket) mutable {
@@ -105,9 +99,9 @@ BEHAVIOUR(B134_drain_once_when_empty_and_before_the_callback, all_wires) {
     BOOST_TEST(client.buffered() == 0U);
     BOOST_TEST(!client.need_drain());
   });
-  BOOST_TEST(!client.write(std::string(more_than_kernels_hold, 'x'), [&] { recorder.note("first written"); }));
+  BOOST_TEST(!client.write(std::string(more_than_fits(world), 'x'), [&] { recorder.note("first written"); }));
   BOOST_TEST(!client.write("y", [&] { recorder.note("second written"); }));
-  world.run_until([&] { return received == more_than_kernels_hold + 1; });
+  world.run_until([&] { return received == more_than_fits(world) + 1; });
   world.settle();
   client.end();
   world.run();
@@ -139,10 +133,10 @@ BEHAVIOUR(B134_no_drain_after_end, all_wires) {
   recorder.watch(client, "client");
   std::size_t received = 0;
   server.on(event::data, [&](Chunk chunk) { received += chunk.size(); });
-  BOOST_TEST(!client.write(std::string(more_than_kernels_hold, 'x')));
+  BOOST_TEST(!client.write(std::string(more_than_fits(world), 'x')));
   client.end();
   world.run();
-  BOOST_TEST(received == more_than_kernels_hold);
+  BOOST_TEST(received == more_than_fits(world));
   const std::vector<std::string> expected{"finish", "end", "close(false)"};
   BOOST_TEST(recorder.of("client") == expected, boost::test_tools::per_element());
 }
@@ -265,10 +259,10 @@ BEHAVIOUR(R30_buffered_is_user_space_only, real_wires) {
   world.settle();
   BOOST_TEST(client.buffered() == 0U);  // in the kernel, though nobody has read it
   BOOST_TEST(server.bytes_read() == 0U);
-  client.write(std::string(more_than_kernels_hold, 'x'));
+  client.write(std::string(more_than_fits(world), 'x'));
   world.settle();
   BOOST_TEST(client.buffered() > 0U);
-  BOOST_TEST(client.buffered() < more_than_kernels_hold);
+  BOOST_TEST(client.buffered() < more_than_fits(world));
   client.destroy();
   server.destroy();
   world.run();
@@ -281,14 +275,14 @@ BEHAVIOUR(C5_low_water_mark, all_wires) {
   std::vector<std::size_t> at_drain;
   client.on(event::drain, [&, client = client]() mutable {
     at_drain.push_back(client.buffered());
-    if (at_drain.size() == 1) client.write(std::string(more_than_kernels_hold, 'y'));
+    if (at_drain.size() == 1) client.write(std::string(more_than_fits(world), 'y'));
     if (at_drain.size() == 2) client.end();
   });
-  BOOST_TEST(!client.write(std::string(more_than_kernels_hold, 'x')));
+  BOOST_TEST(!client.write(std::string(more_than_fits(world), 'x')));
   world.run();
   BOOST_TEST(at_drain.size() == 2U);
   for (const std::size_t left : at_drain) BOOST_TEST(left <= 40'000U);
-  BOOST_TEST(received.size() == 2 * more_than_kernels_hold);
+  BOOST_TEST(received.size() == 2 * more_than_fits(world));
 }
 
 BEHAVIOUR(C5_low_water_mark_drains_before_the_queue_is_empty, 8) {
@@ -312,16 +306,16 @@ BEHAVIOUR(C5_low_water_mark_drains_before_the_queue_is_empty, 8) {
 BEHAVIOUR(B222_async_drain, all_wires) {
   auto [client, server] = world.pair();
   server.pause();
-  world.await([](Socket socket, Socket peer) -> asio::awaitable<void> {
+  world.await([](Socket socket, Socket peer, std::size_t size) -> asio::awaitable<void> {
     co_await socket.async_drain();  // there is room
     BOOST_TEST(socket.write("x"));
     co_await socket.async_drain();  // still
-    BOOST_TEST(!socket.write(std::string(more_than_kernels_hold, 'x')));
+    BOOST_TEST(!socket.write(std::string(size, 'x')));
     peer.resume();
     co_await socket.async_drain();
     BOOST_TEST(socket.buffered() == 0U);
     co_await socket.async_drain();
-    BOOST_TEST(!socket.write(std::string(more_than_kernels_hold, 'x')));
+    BOOST_TEST(!socket.write(std::string(size, 'x')));
     socket.end();
     co_await socket.async_drain();
     BOOST_TEST(socket.buffered() == 0U);
@@ -329,7 +323,7 @@ BEHAVIOUR(B222_async_drain, all_wires) {
     co_await socket.async_close();
     auto [code] = co_await socket.async_drain(libnet::as_tuple);
     BOOST_TEST(code == libnet::Errc::closed);
-  }(client, server));
+  }(client, server, more_than_fits(world)));
   world.run();
 }
 
@@ -337,21 +331,21 @@ BEHAVIOUR(B222_async_drain_after_end_waits_until_all_is_flushed, all_wires) {
   auto [client, server] = world.pair({.high_water_mark = 1000, .low_water_mark = 20'000'000});
   std::string received;
   read_slowly(server, &received);
-  client.write(std::string(more_than_kernels_hold, 'x'));
+  client.write(std::string(more_than_fits(world), 'x'));
   client.end();
   world.await([](Socket socket) -> asio::awaitable<void> {
     co_await socket.async_drain();
     BOOST_TEST(socket.buffered() == 0U);
   }(client));
   world.run();
-  BOOST_TEST(received.size() == more_than_kernels_hold);
+  BOOST_TEST(received.size() == more_than_fits(world));
 }
 
 BEHAVIOUR(B222_async_drain_at_destroy_is_aborted, all_wires) {
   auto [client, server] = world.pair();
   server.pause();
   std::vector<error_code> codes;
-  client.write(std::string(more_than_kernels_hold, 'x'));
+  client.write(std::string(more_than_fits(world), 'x'));
   for (int i = 0; i < 2; ++i) client.async_drain([&](error_code code) { codes.push_back(code); });
   world.settle();
   BOOST_TEST(codes.empty());

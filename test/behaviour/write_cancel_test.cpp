@@ -19,7 +19,6 @@ namespace {
 using Log = std::vector<std::string>;
 using asio::cancellation_type;
 constexpr auto per_element = boost::test_tools::per_element();
-constexpr std::size_t more_than_kernels_hold = 8 * 1024 * 1024;
 constexpr auto any_types = {cancellation_type::total, cancellation_type::partial, cancellation_type::terminal};
 
 asio::awaitable<void> write_slotted(Socket socket, std::string data, asio::cancellation_slot slot, WriteTally* tally) {
@@ -39,7 +38,7 @@ BEHAVIOUR(C7_cancelled_before_it_started, all_wires) {
     WriteTally others;
     WriteTally cancelled;
     asio::cancellation_signal signal;
-    const std::string blocking = random_bytes(more_than_kernels_hold);
+    const std::string blocking = random_bytes(more_than_fits(world));
     client.write(blocking, others.next());
     world.settle();
     client.write("before", others.next());
@@ -74,7 +73,7 @@ BEHAVIOUR(C7_cancelled_before_it_started_awaited, all_wires) {
     WriteTally others;
     WriteTally cancelled;
     asio::cancellation_signal signal;
-    world.spawn(write_and_note(client, std::string(more_than_kernels_hold, 'x'), &others));
+    world.spawn(write_and_note(client, std::string(more_than_fits(world), 'x'), &others));
     world.spawn(write_slotted(client, "never", signal.slot(), &cancelled));
     world.spawn(write_and_note(client, "after", &others));
     world.settle();
@@ -87,7 +86,7 @@ BEHAVIOUR(C7_cancelled_before_it_started_awaited, all_wires) {
     server.resume();
     client.end();
     world.run();
-    BOOST_TEST((received == std::string(more_than_kernels_hold, 'x') + "after"));
+    BOOST_TEST((received == std::string(more_than_fits(world), 'x') + "after"));
     BOOST_TEST(others.all({}));
     BOOST_TEST(others.each_once_in_order());
   }
@@ -134,7 +133,7 @@ BEHAVIOUR(C7_total_is_ignored_when_partly_sent, all_wires) {
   server.pause();
   WriteTally tally;
   asio::cancellation_signal signal;
-  const std::string data = random_bytes(more_than_kernels_hold);
+  const std::string data = random_bytes(more_than_fits(world));
   client.async_write(data, asio::bind_cancellation_slot(signal.slot(), tally.next()));
   client.write("after", tally.next());
   world.settle();
@@ -159,7 +158,7 @@ BEHAVIOUR(C7_partial_and_terminal_fail_the_connection_with_the_true_count, all_w
     server.pause();
     WriteTally tally;
     asio::cancellation_signal signal;
-    const std::string data = random_bytes(more_than_kernels_hold);
+    const std::string data = random_bytes(more_than_fits(world));
     client.async_write(data, asio::bind_cancellation_slot(signal.slot(), tally.next()));
     client.write("queued behind it", tally.next());
     world.settle();
@@ -213,7 +212,7 @@ BEHAVIOUR(C7_time_is_up_before_it_started, all_wires) {
   world.use_manual_clock();
   WriteTally others;
   WriteTally late;
-  client.write(std::string(more_than_kernels_hold, 'x'), others.next());
+  client.write(std::string(more_than_fits(world), 'x'), others.next());
   client.async_write("late", libnet::cancel_after(1s, late.next()));
   client.write("after", others.next());
   world.advance(999ms);
@@ -227,7 +226,7 @@ BEHAVIOUR(C7_time_is_up_before_it_started, all_wires) {
   server.resume();
   client.end();
   world.run();
-  BOOST_TEST(received.size() == more_than_kernels_hold + 5);
+  BOOST_TEST(received.size() == more_than_fits(world) + 5);
   BOOST_TEST(others.all({}));
   BOOST_TEST(recorder.count("client:close(false)") == 1U);
 }
@@ -238,8 +237,8 @@ BEHAVIOUR(C7_time_is_up_when_partly_sent_awaited, all_wires) {
   recorder.watch(client, "client");
   server.pause();
   world.use_manual_clock();
-  world.spawn([](Socket socket, Recorder* log) -> asio::awaitable<void> {
-    const std::string data(more_than_kernels_hold, 'x');
+  world.spawn([](Socket socket, Recorder* log, std::size_t size) -> asio::awaitable<void> {
+    const std::string data(size, 'x');
     try {
       co_await socket.async_write(data, libnet::cancel_after(1s));
       BOOST_ERROR("no exception");
@@ -249,7 +248,7 @@ BEHAVIOUR(C7_time_is_up_when_partly_sent_awaited, all_wires) {
       BOOST_TEST(failure.bytes_transferred() < data.size());
       log->note("thrown");
     }
-  }(client, &recorder));
+  }(client, &recorder, more_than_fits(world)));
   world.settle();
   world.advance(1s);
   server.resume();

@@ -21,7 +21,6 @@ namespace {
 
 using Log = std::vector<std::string>;
 constexpr auto per_element = boost::test_tools::per_element();
-constexpr std::size_t more_than_kernels_hold = 8 * 1024 * 1024;
 
 error_code system_error(int code) { return {code, boost::system::system_category()}; }
 
@@ -81,7 +80,7 @@ BEHAVIOUR(B140_destroyed_before_it_connected, real_wires) {
   WriteTally tally;
   world.connect(client, server);
   client.write("first", tally.next());
-  client.write(std::string(more_than_kernels_hold, 'x'), tally.next());
+  client.write(std::string(more_than_fits(world), 'x'), tally.next());
   client.async_write("third", tally.next());
   client.write("", tally.next());
   client.destroy();
@@ -102,7 +101,7 @@ BEHAVIOUR(B141_in_flight_at_destroy, all_wires) {
   recorder.watch(client, "client");
   WriteTally tally;
   server.pause();
-  client.write(std::string(more_than_kernels_hold, 'x'), tally.next());
+  client.write(std::string(more_than_fits(world), 'x'), tally.next());
   client.async_write("second", tally.next());
   error_code end_code;
   client.end("third", [&](error_code code) {
@@ -120,7 +119,7 @@ BEHAVIOUR(B141_in_flight_at_destroy, all_wires) {
   BOOST_TEST(end_code == asio::error::operation_aborted);
   BOOST_TEST(recorder.log() == (Log{"end callback", "client:close(false)"}), per_element);
   BOOST_TEST(tally.completions[0].bytes > 0U);
-  BOOST_TEST(tally.completions[0].bytes < more_than_kernels_hold);
+  BOOST_TEST(tally.completions[0].bytes < more_than_fits(world));
   BOOST_TEST(tally.completions[1].bytes == 0U);
 }
 
@@ -130,7 +129,7 @@ BEHAVIOUR(B141_destroy_with_an_error_gives_it_to_the_writes, all_wires) {
   recorder.watch(client, "client");
   WriteTally tally;
   server.pause();
-  client.write(std::string(more_than_kernels_hold, 'x'), tally.next());
+  client.write(std::string(more_than_fits(world), 'x'), tally.next());
   client.write("second", tally.next());
   world.settle();
   client.destroy(Error(Errc::invalid_argument, "test"));
@@ -290,7 +289,7 @@ BEHAVIOUR(B255_a_failed_write_fails_all_at_once_while_input_is_unread, all_wires
   // The first write may still be taken by the kernel, whose peer answers with a reset.
   for (int i = 0; i < 20 && tally.completions.empty(); ++i) {
     client.write("x", tally.next());
-    client.write(std::string(more_than_kernels_hold, 'y'), tally.next());
+    client.write(std::string(more_than_fits(world), 'y'), tally.next());
     client.write("z", tally.next());
     world.settle();
   }

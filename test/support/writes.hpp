@@ -1,5 +1,7 @@
 #pragma once
 
+#include "support/behaviour.hpp"
+
 #include <libnet/net.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -11,6 +13,9 @@
 #include <vector>
 
 namespace libnet::test {
+
+/// More bytes than this wire takes without a reader.
+inline std::size_t more_than_fits(const World& world) { return (world.has_server() ? 8U : 1U) * 1024 * 1024; }
 
 /// Counts writes and their completions: who completed, when, with what.
 struct WriteTally {
