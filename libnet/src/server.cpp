@@ -57,7 +57,7 @@ void Server::set_handler(std::shared_ptr<detail::ConnectionHandler> handler) {
   if (auto* acceptor = usable(acceptor_, "Server::serve")) acceptor->set_handler(std::move(handler));
 }
 
-void Server::handler_ended(Socket socket, std::exception_ptr failure) {
+void Server::handler_ended(const Socket& socket, const std::exception_ptr& failure) {
   if (auto* acceptor = usable(acceptor_, "Server::serve")) {
     acceptor->handler_ended(core::Connection::of(socket), failure);
   }

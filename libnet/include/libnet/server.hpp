@@ -235,14 +235,11 @@ class Server {
   template <class F>
   class HandlerFor final : public detail::ConnectionHandler, public std::enable_shared_from_this<HandlerFor<F>> {
    public:
-    template <class G>
-    explicit HandlerFor(G&& handler) : handler_(std::forward<G>(handler)) {}
+    explicit HandlerFor(F handler) : handler_(std::move(handler)) {}
 
     void start(Socket socket, const Server& server) override {
-      auto ended = [self = this->shared_from_this(), socket,
-                    server = Server(server)](std::exception_ptr failure) mutable {
-        server.handler_ended(std::move(socket), std::move(failure));
-      };
+      auto ended = [self = this->shared_from_this(), socket, server = Server(server)](
+                       const std::exception_ptr& failure) mutable { server.handler_ended(socket, failure); };
       boost::asio::co_spawn(server.get_executor(), handler_(std::move(socket)), std::move(ended));
     }
 
@@ -275,7 +272,7 @@ class Server {
   void start_wait(detail::EventOperation& operation, ServerEvent event);
   void start_count(detail::ResultOperation<std::size_t>& operation);
   void set_handler(std::shared_ptr<detail::ConnectionHandler> handler);
-  void handler_ended(Socket socket, std::exception_ptr failure);
+  void handler_ended(const Socket& socket, const std::exception_ptr& failure);
   void await_listening(std::unique_ptr<detail::Callable> listener);
 
   ListenerId add_listener(ServerEvent event, std::unique_ptr<detail::Callable> listener,

@@ -69,7 +69,8 @@ class ThrowingInitiation {
   template <class Handler, class... Arguments>
   void operator()(Handler&& handler, Arguments&&... arguments) {
     using Throwing = ThrowingHandler<Initiation, std::decay_t<Handler>>;
-    initiation_(Throwing(initiation_, std::move(handler)), std::forward<Arguments>(arguments)...);
+    initiation_(Throwing(initiation_, std::decay_t<Handler>(std::forward<Handler>(handler))),
+                std::forward<Arguments>(arguments)...);
   }
 
  private:

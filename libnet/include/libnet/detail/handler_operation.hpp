@@ -123,10 +123,10 @@ class HandlerOperation final : public Base {
   template <class Outcome>
   static void hand_over(const asio::any_io_executor& executor, Handler&& handler, Outcome&& outcome) {
     const auto allocator = associated_allocator(handler);
-    asio::dispatch(executor, asio::bind_allocator(
-                                 allocator, [handler = std::move(handler), outcome = std::move(outcome)]() mutable {
-                                   std::apply(std::move(handler), std::move(outcome));
-                                 }));
+    asio::dispatch(executor, asio::bind_allocator(allocator, [handler = std::move(handler),
+                                                              outcome = std::forward<Outcome>(outcome)]() mutable {
+                     std::apply(std::move(handler), std::move(outcome));
+                   }));
   }
 
   Handler handler_;
