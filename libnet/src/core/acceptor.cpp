@@ -117,7 +117,6 @@ void Acceptor::abandon() noexcept {
   lookup_.reset();
   retry_.reset();
   stop_.reset();
-  given_back_.clear();
   failures_.clear();
   abandon_all(accepts_);
   for (const auto& generation : closing_) abandon_all(generation->closers);
@@ -344,7 +343,7 @@ ListenerId Acceptor::add_listener(ServerEvent event, std::unique_ptr<detail::Cal
   return listeners_.add(index(event), std::move(listener), place, once);
 }
 
-/// One after the other, each delivered before the next is taken: who cancels an accept in between loses nothing.
+/// One after the other, each delivered before the next is taken: an accept that is cancelled has no connection yet.
 void Acceptor::accept_some() {
   for (int i = 0; i < accepts_per_step; ++i) {
     if (!loop_->alive() || !listening() || !wanted() || !accept_one()) return;
@@ -354,12 +353,6 @@ void Acceptor::accept_some() {
 }
 
 bool Acceptor::accept_one() {
-  if (!given_back_.empty()) {
-    const Socket socket = std::move(given_back_.front());
-    given_back_.pop_front();
-    give_connection(socket);
-    return true;
-  }
   ListeningSocket::Accepted accepted;
   const error_code code = listener_.accept(accepted);
   if (!code) {
@@ -466,8 +459,6 @@ std::shared_ptr<Generation> Acceptor::stop_listening() {
   stop_.reset();
   forget_listen_callback();
   due_ = static_cast<std::uint8_t>(due_ & ~(due_listening | due_accept));
-  for (const Socket& socket : given_back_) Connection::of(socket).destroy({});
-  given_back_.clear();
   finish_operations(accepts_, completed_, asio::error::operation_aborted, [](Operation&) { return true; });
   finish_waiting(Operation::Kind::listen, asio::error::operation_aborted);
   return std::exchange(current_, nullptr);
@@ -485,15 +476,6 @@ void Acceptor::cancel(Operation& operation, asio::cancellation_type, error_code 
     OperationList::remove(operation);
     return finish(operation, reason);
   }
-  give_back(operation, reason);
-}
-
-/// An accept that completed but was not delivered yet gives its connection to the next one.
-void Acceptor::give_back(Operation& operation, const error_code& reason) {
-  if (operation.kind != Operation::Kind::accept || operation.result || !contains(completed_, operation)) return;
-  operation.result = reason;
-  given_back_.push_back(std::exchange(std::get<0>(static_cast<detail::AcceptOperation&>(operation).results), Socket()));
-  mark(due_accept);
 }
 
 // --- state ---------------------------------------------------------------------------------------------------------

@@ -114,7 +114,6 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   void deliver_connection(const ListeningSocket::Accepted& accepted);
   void give_connection(const Socket& socket);
   Socket take_in(std::unique_ptr<transport::Transport> made);
-  void give_back(Operation& operation, const error_code& reason);
   void report(const Error& error);
   bool report_handler_error(const Socket& socket, const std::exception_ptr& exception);
 
@@ -127,7 +126,6 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   OperationList accepts_;  // waiting, in order
   detail::List<Connection> connections_;
   std::size_t connection_count_ = 0;
-  std::deque<Socket> given_back_;  // accepted for somebody who then cancelled
   std::shared_ptr<detail::ConnectionHandler> handler_;
   std::unique_ptr<Lookup> lookup_;
   std::unique_ptr<RetryTimer> retry_;
