@@ -144,12 +144,12 @@ BEHAVIOUR(B226_a_cancelled_accept_takes_no_connection, real_wires) {
   }
 }
 
-BEHAVIOUR(B226_an_accept_that_completed_can_still_be_cancelled, real_wires) {
+BEHAVIOUR(B226_an_accept_cancelled_by_the_one_before_leaves_its_connection_to_the_next, real_wires) {
   Server server(world.io());
   world.listen(server);
   asio::cancellation_signal signal;
   Log log;
-  // Both operations get their connection in one step; the first completion cancels the second.
+  // Both connections wait already; the first completion cancels the second accept.
   std::vector<RawSocket> clients;
   for (int i = 0; i < 2; ++i) clients.push_back(client_saying(server, std::to_string(i)));
   std::vector<Socket> accepted;

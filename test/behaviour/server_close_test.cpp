@@ -174,8 +174,10 @@ BEHAVIOUR(B29_the_retry_of_nodes_documentation, real_wires) {
       server.listen(address.port(), where);
     }
   };
+  int retries = 0;
   server.on(event::error, [&](const Error& error) {
     BOOST_TEST((error.code() == boost::system::errc::address_in_use));
+    if (++retries > 3) return;
     taken.close();
     server.close();
     listen();
