@@ -214,6 +214,7 @@ class Connection final : public Emitter,
   void deliver_pushed_back();
   std::size_t take_pushed_back(std::span<std::byte> into);
   void discard_input();
+  bool may_have_input();
   void watch_input();
   void count_input(std::size_t bytes) noexcept;
   void after_read(const transport::Result& result);

@@ -87,10 +87,8 @@ void Connection::handle_input() {
 
 void Connection::read_once() {
   if (pushed_back_ && reader_ == nullptr) return deliver_pushed_back();
-  if (!pushed_back_ && !transport_->ready_to_read()) {
-    if (phase_ == Phase::failing) enter_closing();  // nothing more can be read
-    return;
-  }
+  if (!pushed_back_ && !may_have_input()) return;
+  if (phase_ == Phase::failing) linger_timer_.reset();  // somebody consumes
   if (reader_ == nullptr) return read_for_listeners();
   if (reader_->kind == Operation::Kind::read) return read_for_operation(static_cast<detail::ReadOperation&>(*reader_));
   read_for_operation(static_cast<detail::ReadSomeOperation&>(*reader_));
@@ -168,14 +166,20 @@ void Connection::after_read(const transport::Result& result) {
   if (!loop_->alive() || !connected() || read_side_ != ReadSide::open) return;
   if (result.bytes == 0 && result.status == transport::Status::end) return input_ended();
   if (result.bytes == 0 && result.status == transport::Status::error) return input_failed(result.error);
+  if (result.bytes == 0 && result.status == transport::Status::would_block && phase_ == Phase::failing) {
+    return enter_closing();  // nothing more can be read
+  }
   const bool more = result.status != transport::Status::would_block || pushed_back_ || transport_->ready_to_read();
   if (more || phase_ == Phase::failing) mark(due_input);  // who reads on gets the error itself
 }
 
+/// Of a failing connection only a try tells: the write that failed may have been faster than the news of the last bytes.
+bool Connection::may_have_input() { return phase_ == Phase::failing || transport_->ready_to_read(); }
+
 /// Nobody consumes: see the end or an error of a connection on which nothing waits unread.
 void Connection::watch_input() {
   const transport::Peek peek =
-      !pushed_back_ && transport_->ready_to_read()
+      !pushed_back_ && may_have_input()
           ? transport_->peek_end()
           : transport::Peek{pushed_back_ ? transport::Waiting::data : transport::Waiting::nothing, {}};
   switch (peek.waiting) {
