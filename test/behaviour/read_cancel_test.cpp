@@ -184,7 +184,7 @@ BEHAVIOUR(C7_a_read_that_times_out_loses_nothing_awaited, all_wires) {
   finish(world, pair);
 }
 
-BEHAVIOUR(R12_a_read_in_a_cancelled_coroutine_starts_nothing_awaited, all_wires) {
+BEHAVIOUR(C7_the_losing_read_of_a_race_loses_nothing_awaited, all_wires) {
   using namespace asio::experimental::awaitable_operators;
   auto pair = world.pair();
   pair.server.write("every byte");
