@@ -239,6 +239,7 @@ void Acceptor::listen(const detail::ListenRequest& request) {
   listen_callback_.reset();
   current_ = std::make_shared<Generation>(self_);
   current_->listened = true;
+  if (request.stop.stop_requested()) return close(nullptr);
   if (request.stop.stop_possible()) stop_.emplace(*loop_, request.stop, [this] { close(nullptr); });
   const auto port = static_cast<std::uint16_t>(request.port.value_or(0));
   if (!request.port && !request.path.empty()) {
