@@ -85,6 +85,9 @@ namespace boost::asio {
 template <class Result, class... Results>
 class async_result<libnet::use_awaitable_t, Result(boost::system::error_code, Results...)> {
  public:
+  /// Asio's binders ask for it.
+  using return_type = typename async_result<use_awaitable_t<>, void(std::exception_ptr, Results...)>::return_type;
+
   template <class Initiation, class... Arguments>
   static auto initiate(Initiation&& initiation, libnet::use_awaitable_t, Arguments&&... arguments) {
     using Throwing = libnet::detail::ThrowingInitiation<std::decay_t<Initiation>>;
