@@ -119,8 +119,12 @@ error_code Connector::bind_local() {
   const int reuse = 1;
   ::setsockopt(descriptor_, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
   sockaddr_storage storage{};
-  const socklen_t length = local_->to_native(storage);
-  return ::bind(descriptor_, reinterpret_cast<const sockaddr*>(&storage), length) == 0 ? error_code() : last_error();
+  socklen_t length = local_->to_native(storage);
+  if (::bind(descriptor_, reinterpret_cast<const sockaddr*>(&storage), length) != 0) return last_error();
+  length = sizeof storage;  // the system may have picked the port
+  if (::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return last_error();
+  local_ = SocketAddress::from_native(reinterpret_cast<const sockaddr*>(&storage), length);
+  return {};
 }
 
 error_code Connector::start_connect(const SocketAddress& address) {
