@@ -134,6 +134,21 @@ BEHAVIOUR(B72_a_refusal_of_a_bound_socket_names_both_ends, tcp_wires) {
   BOOST_TEST(errors == 1);
 }
 
+BEHAVIOUR(B72_the_port_that_the_system_picked_is_named, tcp_wires) {
+  const ConnectOptions refusing = world.refusing_options();
+  Socket socket(world.io());
+  std::uint16_t port = 0;
+  std::string message;
+  socket.on(event::error, [&](const libnet::Error& error) {
+    port = error.local_address().value_or(SocketAddress()).port();
+    message = error.message();
+  });
+  socket.connect({.host = refusing.host, .port = refusing.port, .local_address = refusing.host});
+  world.run();
+  BOOST_TEST(port > 100);
+  BOOST_TEST(message.ends_with(" - Local (" + std::string(refusing.host) + ":" + std::to_string(port) + ")"));
+}
+
 BEHAVIOUR(B73_a_local_port_that_is_listened_on, tcp_wires) {
   Server taken(world.io());
   world.listen(taken);
