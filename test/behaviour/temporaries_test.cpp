@@ -103,6 +103,8 @@ BEHAVIOUR(B208_tokens_that_are_temporaries, all_wires) {
     asio::cancellation_signal signal;
     co_await socket.async_write(text('a'), asio::bind_executor(socket.get_executor(), asio::use_awaitable));
     co_await peer.async_read(asio::bind_cancellation_slot(signal.slot(), asio::use_awaitable));
+    co_await socket.async_write(text('b'), asio::bind_executor(socket.get_executor(), libnet::use_awaitable));
+    co_await peer.async_read(asio::bind_cancellation_slot(signal.slot(), libnet::use_awaitable));
     co_await socket.async_write(text('b'),
                                 cancel_after(60s, asio::bind_executor(socket.get_executor(), asio::use_awaitable)));
     co_await peer.async_read(cancel_after(60s, asio::bind_cancellation_slot(signal.slot(), asio::use_awaitable)));
