@@ -34,6 +34,7 @@ struct Write final : WriteOperation {
   void watch_cancellation(OperationOwner&) override {}
   void complete() override {}
   void abandon() noexcept override {}
+  void refuse() override {}
 };
 
 std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
