@@ -69,7 +69,7 @@ Server& Server::close() {
 }
 
 void Server::start_close(detail::VoidOperation& operation) {
-  auto* acceptor = usable(acceptor_, "Server::close");
+  auto* acceptor = usable(acceptor_, operation.is_callback ? "Server::close" : "Server::async_close");
   acceptor != nullptr ? acceptor->close(&operation) : operation.refuse();
 }
 
@@ -100,7 +100,8 @@ void Server::start_wait(detail::EventOperation& operation, ServerEvent event) {
 }
 
 void Server::start_count(detail::ResultOperation<std::size_t>& operation) {
-  auto* acceptor = usable(acceptor_, "Server::get_connections");
+  auto* acceptor =
+      usable(acceptor_, operation.is_callback ? "Server::get_connections" : "Server::async_get_connections");
   acceptor != nullptr ? acceptor->start_count(operation) : operation.refuse();
 }
 

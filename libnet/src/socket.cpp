@@ -154,7 +154,7 @@ Socket& Socket::end(Payload data) {
 }
 
 void Socket::start_end(detail::VoidOperation& operation, Payload data) {
-  auto* connection = usable(connection_, "Socket::end");
+  auto* connection = usable(connection_, operation.is_callback ? "Socket::end" : "Socket::async_end");
   connection != nullptr ? connection->end(std::move(data), &operation) : operation.refuse();
 }
 

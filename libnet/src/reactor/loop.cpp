@@ -61,7 +61,7 @@ void Loop::unschedule(Task& task) noexcept {
 }
 
 void Loop::request_turn() {
-  if (in_turn_ || turn_posted_ || !alive()) return;
+  if (in_turn() || turn_posted_ || !alive()) return;
   turn_posted_ = true;
   if (native_) {
     asio::post(context_->get_executor(), TurnHandler{shared_from_this()});
@@ -74,14 +74,14 @@ void Loop::request_turn() {
 class Loop::TurnScope {
  public:
   explicit TurnScope(Loop& loop) : keep_(loop.shared_from_this()), loop_(loop) {
-    loop_.in_turn_ = true;
+    loop_.in_turn_.store(true, std::memory_order_relaxed);
     loop_.now_known_ = false;
     loop_.last_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   }
   TurnScope(const TurnScope&) = delete;
   TurnScope& operator=(const TurnScope&) = delete;
   ~TurnScope() {
-    loop_.in_turn_ = false;
+    loop_.in_turn_.store(false, std::memory_order_relaxed);
     loop_.now_known_ = false;
     if (!loop_.alive()) return;
     if (!loop_.ready_.empty()) loop_.request_turn();
@@ -98,9 +98,9 @@ class Loop::TurnScope {
 void Loop::run_turn() {
 #ifndef NDEBUG
   const bool elsewhere = last_thread_.load(std::memory_order_relaxed) != std::this_thread::get_id();
-  if (in_turn_ && elsewhere) trap_wrong_thread("io_context::run, with the epoll reactor,");
+  if (in_turn() && elsewhere) trap_wrong_thread("io_context::run, with the epoll reactor,");
 #endif
-  if (in_turn_) return;  // a listener runs the context itself: the turn that runs already goes on afterwards
+  if (in_turn()) return;  // a listener runs the context itself: the turn that runs already goes on afterwards
   const TurnScope scope(*this);
   run_expired_timers();
   run_rounds();
@@ -133,7 +133,7 @@ void Loop::settle_work() noexcept {
 
 TimePoint Loop::now() {
   if (manual_clock_) return now_;
-  if (!in_turn_) return Clock::now();
+  if (!in_turn()) return Clock::now();
   if (!now_known_) {
     now_ = Clock::now();
     now_known_ = true;
@@ -236,7 +236,7 @@ bool runs_here(const asio::any_io_executor& executor) {
 bool Loop::on_right_thread() const noexcept {
   const std::thread::id last = last_thread_.load(std::memory_order_relaxed);
   if (!alive() || last == std::thread::id() || last == std::this_thread::get_id()) return true;
-  return context_->stopped() || runs_here(executor_);
+  return !in_turn() && (context_->stopped() || runs_here(executor_));
 }
 
 bool Loop::owns_this_thread() const noexcept {

@@ -165,7 +165,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// Makes sure that a turn comes (again).
   void request_turn();
 
-  bool in_turn() const noexcept { return in_turn_; }
+  bool in_turn() const noexcept { return in_turn_.load(std::memory_order_relaxed); }
 
   /// Counts the rounds of the ready list: what is scheduled in one round runs in a later one.
   std::uint64_t round() const noexcept { return round_; }
@@ -218,9 +218,9 @@ class Loop : public std::enable_shared_from_this<Loop> {
   std::int64_t work_ = 0;
   std::uint64_t round_ = 0;
   std::atomic<std::thread::id> last_thread_{};  // of the last turn
+  std::atomic<bool> in_turn_{false};            // atomic only for calls from the wrong thread, which are then seen
   bool native_;
   bool holding_work_ = false;
-  bool in_turn_ = false;
   bool turn_posted_ = false;
   bool now_known_ = false;
   bool manual_clock_ = false;
