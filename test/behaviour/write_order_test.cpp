@@ -217,6 +217,23 @@ BEHAVIOUR(B220_an_empty_write_completes_behind_those_before_it, all_wires) {
   BOOST_TEST(tally.all({}));
 }
 
+BEHAVIOUR(C4_a_large_write_does_not_overtake_what_is_queued, 8 | 16) {
+  auto [client, server] = world.pair();
+  std::string received;
+  server.on(event::data, [&](Chunk chunk) { received += chunk; });
+  auto& shape = world.memory_ends().client->shape();
+  shape.hold_writable();
+  client.write("small");
+  world.settle();
+  BOOST_TEST(client.buffered() >= 5U);
+  shape.release_writable();  // there is room, but the queue was not flushed yet
+  const std::string large(40'000, 'x');
+  client.write(large);
+  client.end();
+  world.run();
+  BOOST_TEST((received == "small" + large));
+}
+
 BEHAVIOUR(C4_one_byte_at_a_time, 8 | 16) {
   auto [client, server] = world.pair();
   for (MemoryTransport* end : {world.memory_ends().client, world.memory_ends().server}) {
