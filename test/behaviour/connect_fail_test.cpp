@@ -254,6 +254,8 @@ BEHAVIOUR(B85_end_and_then_a_failing_lookup, tcp_wires) {
 
 BEHAVIOUR(B86_a_stop_before_the_call, real_wires) {
   Server server(world.io());
+  int connections = 0;
+  server.on(event::connection, [&](Socket) { ++connections; });
   world.listen(server);
   std::stop_source source;
   source.request_stop();
@@ -269,12 +271,16 @@ BEHAVIOUR(B86_a_stop_before_the_call, real_wires) {
   const Log expected{"error(ECANCELED)", "close(true)"};
   BOOST_TEST(recorder.of("client") == expected, per_element);
   BOOST_TEST(socket.error().code() == asio::error::operation_aborted);
+  world.settle();
+  BOOST_TEST(connections == 0);
   server.close();
   world.run();
 }
 
 BEHAVIOUR(B86_a_stop_in_the_same_turn, real_wires) {
   Server server(world.io());
+  int connections = 0;
+  server.on(event::connection, [&](Socket) { ++connections; });
   world.listen(server);
   std::stop_source source;
   const std::stop_token token = source.get_token();
@@ -288,6 +294,8 @@ BEHAVIOUR(B86_a_stop_in_the_same_turn, real_wires) {
   world.run_until([&] { return recorder.count("client:close(true)") == 1; });
   const Log expected{"error(ECANCELED)", "close(true)"};
   BOOST_TEST(recorder.of("client") == expected, per_element);
+  world.settle();
+  BOOST_TEST(connections == 0);
   server.close();
   world.run();
 }
@@ -333,6 +341,8 @@ BEHAVIOUR(B86_a_stop_after_the_connection_is_up_does_nothing, real_wires) {
 
 BEHAVIOUR(B86_R12_a_stop_before_the_call_awaited, real_wires) {
   Server server(world.io());
+  int connections = 0;
+  server.on(event::connection, [&](Socket) { ++connections; });
   world.listen(server);
   std::stop_source source;
   source.request_stop();
@@ -348,6 +358,8 @@ BEHAVIOUR(B86_R12_a_stop_before_the_call_awaited, real_wires) {
   }(socket, options));
   const Log expected{"error(ECANCELED)", "close(true)"};
   BOOST_TEST(recorder.of("client") == expected, per_element);
+  world.settle();
+  BOOST_TEST(connections == 0);
   server.close();
   world.run();
 }
