@@ -201,7 +201,7 @@ void Acceptor::report(const Error& error) {
 bool Acceptor::deliver_close() {
   const auto done = std::find_if(closing_.begin(), closing_.end(), [](const auto& old) { return old->finished(); });
   if (done == closing_.end()) return false;
-  const std::shared_ptr<Generation> generation = *done;
+  const std::shared_ptr<Generation> generation = std::move(*done);
   closing_.erase(done);
   if (generation->listened || !running()) emit(index(ServerEvent::close));
   if (!loop_->alive()) return false;
