@@ -21,8 +21,6 @@ using libnet::SystemError;
 
 namespace {
 
-constexpr unsigned one_wire = static_cast<unsigned>(Wire::memory);  // for what needs no peer
-
 using Log = std::vector<std::string>;
 constexpr auto per_element = boost::test_tools::per_element();
 

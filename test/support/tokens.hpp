@@ -144,12 +144,20 @@ void check_result(Check& check, const std::tuple<Results...>& results) {
   std::apply(check, results);
 }
 
+/// What co_await gives for what a token made of an operation: an awaitable, or an operation that is still to start.
+template <class Made>
+struct Awaited : Awaited<decltype(std::declval<Made>()(asio::use_awaitable))> {};
+template <class Result, class Executor>
+struct Awaited<asio::awaitable<Result, Executor>> {
+  using type = Result;
+};
+
 /// Awaits it with a token whose failures are thrown.
 template <class Failure, class Made, class Token>
 asio::awaitable<void> await_throwing(Made& made, Token token) {
   error_code code;
   try {
-    using Result = decltype((co_await made.start(token)));
+    using Result = typename Awaited<decltype(made.start(token))>::type;
     if constexpr (std::is_void_v<Result>) {
       co_await made.start(token);
       made.check();
