@@ -171,12 +171,13 @@ BEHAVIOUR(R15_cancelled_reads_lose_no_byte, real_wires) {
   const std::string sent = random_bytes(6'000, seed());
   std::string received;
   int cancelled = 0;
-  const auto read_racing = [](Server from, std::string& bytes, int& count) -> asio::awaitable<void> {
+  asio::cancellation_signal cancellation;  // a timer that has fired may still use it when the coroutine is over
+  const auto read_racing = [](Server from, asio::cancellation_signal& signal, std::string& bytes,
+                              int& count) -> asio::awaitable<void> {
     Socket socket = co_await from.async_accept();
     from.close();
     asio::steady_timer timer(socket.get_executor());
     std::mt19937_64 random(seed());
-    asio::cancellation_signal signal;
     while (true) {
       timer.expires_after(std::chrono::microseconds(random() % 40));
       timer.async_wait([&signal](const error_code& code) {
@@ -207,7 +208,7 @@ BEHAVIOUR(R15_cancelled_reads_lose_no_byte, real_wires) {
   const auto rethrow = [](const std::exception_ptr& thrown) {
     if (thrown) std::rethrow_exception(thrown);
   };
-  asio::co_spawn(server.get_executor(), read_racing(server, received, cancelled), rethrow);
+  asio::co_spawn(server.get_executor(), read_racing(server, cancellation, received, cancelled), rethrow);
   const auto strand = asio::make_strand(io);
   asio::co_spawn(strand, write_slowly(Socket(strand), world.connect_options(server), sent), rethrow);
   run_in_two_threads(io);
