@@ -30,7 +30,7 @@ class Life {
 
   /// True if the moment came: else all callbacks are through.
   bool run() {
-    auto [client, server] = world_.pair({.high_water_mark = 1, .linger_time = 50ms}, {.linger_time = 50ms});
+    auto [client, server] = world_.pair({.high_water_mark = 1, .linger_time = 5ms}, {.linger_time = 5ms});
     begin(client, client_);
     begin(server, server_);
     client_.socket = std::exchange(client, Socket());

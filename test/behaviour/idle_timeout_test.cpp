@@ -163,6 +163,28 @@ BEHAVIOUR(B176_a_write_alone_is_enough, all_wires) {
   world.run();
 }
 
+BEHAVIOUR(B176_a_write_that_can_only_be_queued_is_enough, all_wires) {
+  world.use_manual_clock();
+  auto [client, server] = world.pair();
+  server.pause();
+  Recorder recorder;
+  recorder.watch(client, "client");
+  client.set_timeout(100ms);
+  client.write(random_bytes(8'000'000));
+  for (int i = 0; i < 3; ++i) {
+    world.settle();
+    world.advance(60ms);
+    client.write("x");
+  }
+  BOOST_TEST(recorder.log().empty());
+  world.advance(101ms);
+  const Log expected{"timeout"};
+  BOOST_TEST(recorder.of("client") == expected, per_element);
+  client.destroy();
+  server.destroy();
+  world.run();
+}
+
 BEHAVIOUR(B177_timeout_does_not_come_early_by_the_real_clock, all_wires) {
   auto [client, server] = world.pair();
   const auto begin = std::chrono::steady_clock::now();
