@@ -144,8 +144,9 @@ BEHAVIOUR(B142_write_after_both_sides_ended, all_wires) {
   auto pair = world.pair();
   Recorder recorder;
   recorder.watch(pair.client, "client");
+  bool inside = false;
   at_finish_after_the_peers_end(world, pair, [&, client = pair.client]() mutable {
-    bool inside = true;
+    inside = true;
     client.on(event::error, [&](const Error& error) {
       BOOST_TEST(!inside);
       BOOST_TEST(error.message() == "this socket has been ended by the other party");
