@@ -117,6 +117,13 @@ std::optional<SocketAddress> Server::address() const {
   return acceptor_ != nullptr ? acceptor_->address() : std::nullopt;
 }
 std::size_t Server::connections() const noexcept { return acceptor_ != nullptr ? acceptor_->connections() : 0; }
+Server& Server::max_connections(std::optional<std::size_t> limit) {
+  if (auto* acceptor = usable(acceptor_, "Server::max_connections")) acceptor->set_max_connections(limit);
+  return *this;
+}
+std::optional<std::size_t> Server::max_connections() const noexcept {
+  return acceptor_ != nullptr ? acceptor_->max_connections() : std::nullopt;
+}
 std::vector<Socket> Server::sockets() const {
   return acceptor_ != nullptr ? acceptor_->sockets() : std::vector<Socket>();
 }

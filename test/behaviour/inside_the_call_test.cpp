@@ -51,7 +51,7 @@ class Witness {
 
 }  // namespace
 
-BEHAVIOUR(C1_results_that_are_known_at_once, all_wires) {
+BEHAVIOUR(B207_C1_results_that_are_known_at_once, all_wires) {
   auto [client, server] = world.pair({.allow_half_open = true}, {.allow_half_open = true});
   Witness witness;
   std::string buffer(4, '.');
@@ -126,7 +126,7 @@ BEHAVIOUR(C1_no_event_inside_the_calls_of_a_connection, all_wires) {
   BOOST_TEST(witness.seen() == seen);
 }
 
-BEHAVIOUR(C1_destroy_and_reset, all_wires) {
+BEHAVIOUR(B207_C1_destroy_and_reset, all_wires) {
   auto [client, server] = world.pair();
   Witness witness;
   witness.watch(client);
@@ -141,7 +141,7 @@ BEHAVIOUR(C1_destroy_and_reset, all_wires) {
   BOOST_TEST(witness.seen() >= 6);  // three operations, 'error', two times 'close'
 }
 
-BEHAVIOUR(C1_connecting_and_listening, real_wires) {
+BEHAVIOUR(B207_C1_connecting_and_listening, real_wires) {
   Witness witness;
   Server server(world.io());
   server.on(event::listening, [seen = witness.outside("listening")] { seen(); });

@@ -29,7 +29,7 @@ asio::awaitable<void> write_slotted(Socket socket, std::string data, asio::cance
 
 }  // namespace
 
-BEHAVIOUR(C7_cancelled_before_it_started, all_wires) {
+BEHAVIOUR(B217_C7_cancelled_before_it_started, all_wires) {
   for (const cancellation_type type : any_types) {
     auto [client, server] = world.pair();
     Recorder recorder;
@@ -66,7 +66,7 @@ BEHAVIOUR(C7_cancelled_before_it_started, all_wires) {
   }
 }
 
-BEHAVIOUR(C7_cancelled_before_it_started_awaited, all_wires) {
+BEHAVIOUR(B217_C7_cancelled_before_it_started_awaited, all_wires) {
   for (const cancellation_type type : any_types) {
     auto [client, server] = world.pair();
     server.pause();
@@ -92,7 +92,7 @@ BEHAVIOUR(C7_cancelled_before_it_started_awaited, all_wires) {
   }
 }
 
-BEHAVIOUR(C7_cancelled_while_connecting_or_corked, real_wires) {
+BEHAVIOUR(B217_C7_cancelled_while_connecting_or_corked, real_wires) {
   libnet::Server server(world.io());
   std::string received;
   server.on(event::connection, [&, server](Socket socket) mutable {
@@ -128,7 +128,7 @@ BEHAVIOUR(C7_cancelled_while_connecting_or_corked, real_wires) {
   BOOST_TEST(kept.each_once_in_order());
 }
 
-BEHAVIOUR(C7_total_is_ignored_when_partly_sent, all_wires) {
+BEHAVIOUR(B217_C7_total_is_ignored_when_partly_sent, all_wires) {
   auto [client, server] = world.pair();
   server.pause();
   WriteTally tally;
@@ -150,7 +150,7 @@ BEHAVIOUR(C7_total_is_ignored_when_partly_sent, all_wires) {
   BOOST_TEST(tally.each_once_in_order());
 }
 
-BEHAVIOUR(C7_partial_and_terminal_fail_the_connection_with_the_true_count, all_wires) {
+BEHAVIOUR(B217_C7_partial_and_terminal_fail_the_connection_with_the_true_count, all_wires) {
   for (const cancellation_type type : {cancellation_type::partial, cancellation_type::terminal}) {
     auto [client, server] = world.pair();
     Recorder recorder;
@@ -183,7 +183,7 @@ BEHAVIOUR(C7_partial_and_terminal_fail_the_connection_with_the_true_count, all_w
   }
 }
 
-BEHAVIOUR(C7_a_write_that_is_all_sent_is_not_torn, tcp_wires | 4 | 8) {
+BEHAVIOUR(B217_C7_a_write_that_is_all_sent_is_not_torn, tcp_wires | 4 | 8) {
   auto [client, server] = world.pair();
   Recorder recorder;
   recorder.watch(client, "client");

@@ -36,6 +36,13 @@ class RawSocket {
   }
   int listen() { return ::listen(descriptor_, 8) == 0 ? 0 : errno; }
 
+  SocketAddress local_address() const {
+    sockaddr_storage storage{};
+    socklen_t length = sizeof storage;
+    ::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&storage), &length);
+    return SocketAddress::from_native(reinterpret_cast<const sockaddr*>(&storage), length).value_or(SocketAddress());
+  }
+
   void send(const std::string& text) {
     if (::send(descriptor_, text.data(), text.size(), MSG_NOSIGNAL) < 0) close();
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <libnet/chunk.hpp>
+#include <libnet/drop_info.hpp>
 #include <libnet/error.hpp>
 #include <libnet/listener_id.hpp>
 
@@ -19,7 +20,7 @@ class Server;
 class Socket;
 
 enum class SocketEvent : std::uint8_t { connect, ready, data, end, drain, finish, timeout, error, close };
-enum class ServerEvent : std::uint8_t { listening, connection, error, close, handler_error };
+enum class ServerEvent : std::uint8_t { listening, connection, drop, error, close, handler_error };
 
 /// Names an event and carries the signature of its listeners.
 template <SocketEvent Event, class Signature>
@@ -50,6 +51,8 @@ inline constexpr SocketTag<SocketEvent::timeout, void()> timeout;
 /// A connection is accepted.
 inline constexpr ServerTag<ServerEvent::connection, void(Socket)> connection;
 inline constexpr ServerTag<ServerEvent::listening, void()> listening;
+/// A connection was refused: there are `max_connections` already.
+inline constexpr ServerTag<ServerEvent::drop, void(DropInfo)> drop;
 /// A listener or a `serve` handler ended with an exception: its socket, which is being destroyed, and the exception.
 inline constexpr ServerTag<ServerEvent::handler_error, void(Socket, std::exception_ptr)> handler_error;
 

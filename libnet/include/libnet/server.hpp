@@ -201,6 +201,11 @@ class Server {
   [[nodiscard]] std::optional<SocketAddress> address() const;
   /// How many connections are open.
   [[nodiscard]] std::size_t connections() const noexcept;
+  /// How many connections may be open at once: a further one is closed as soon as it is accepted, with 'drop' in place of
+  /// 'connection'. Unset: no limit; 0 refuses all. A change counts from the next connection on.
+  /// Source: Node net `server.maxConnections`.
+  Server& max_connections(std::optional<std::size_t> limit);
+  [[nodiscard]] std::optional<std::size_t> max_connections() const noexcept;
   /// Calls back later with (error_code, std::size_t).
   template <detail::CallbackFor<std::size_t> F>
   void get_connections(F&& function) {

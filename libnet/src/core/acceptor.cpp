@@ -1,28 +1,14 @@
 #include "core/acceptor.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <string>
 #include <utility>
-
-#include <unistd.h>
 
 #include "core/connection.hpp"
 #include "core/log.hpp"
-#include "transport/descriptor_transport.hpp"
 
 namespace libnet::core {
 
 namespace {
-
-using namespace std::chrono_literals;
-
-// Connections taken in one step; the sockets that are open get their turn between.
-constexpr int accepts_per_step = 32;
-
-// How often a server that ran out of descriptors looks again, and how often it says so at most.
-constexpr auto retry_interval = 100ms;
-constexpr auto report_interval = 1s;
 
 SocketOptions socket_options(const ServerOptions& options) {
   return {.allow_half_open = options.allow_half_open,
@@ -36,40 +22,6 @@ SocketOptions socket_options(const ServerOptions& options) {
           .keep_alive = options.keep_alive,
           .keep_alive_initial_delay = options.keep_alive_initial_delay,
           .timeout = options.timeout};
-}
-
-/// The connection that failed is gone; the next one may be fine.
-bool concerns_one_connection(int code) {
-  switch (code) {
-    case ECONNABORTED:
-    case EPROTO:
-    case EINTR:
-    case EPERM:
-    case ENETDOWN:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case ENETUNREACH: return true;
-    default: return false;
-  }
-}
-
-std::string what(const std::exception_ptr& exception) {
-  try {
-    std::rethrow_exception(exception);
-  } catch (const std::exception& known) {
-    return known.what();
-  } catch (...) {
-    return "an exception of unknown type";
-  }
-}
-
-bool is_link_local(const SocketAddress& address) {
-  if (address.family() != Family::ipv6) return false;
-  const std::string text = address.address();
-  return text.size() >= 4 && text[0] == 'f' && text[1] == 'e' &&
-         std::string_view("89ab").find(text[2]) != std::string::npos;
 }
 
 }  // namespace
@@ -89,15 +41,7 @@ bool Generation::report_handler_error(const Socket& socket, const std::exception
   return acceptor() != nullptr && acceptor()->report_handler_error(socket, exception);
 }
 
-/// Looks again for descriptors after accepting failed.
-class Acceptor::RetryTimer final : public reactor::Timer {
- public:
-  explicit RetryTimer(Acceptor& acceptor) : acceptor_(acceptor) {}
-  void on_timer() override { acceptor_.mark(due_accept); }
-
- private:
-  Acceptor& acceptor_;
-};
+// --- the server ----------------------------------------------------------------------------------------------------
 
 Acceptor::Acceptor(std::shared_ptr<reactor::Loop> loop, const ServerOptions& options)
     : Emitter(std::move(loop)),
@@ -228,212 +172,6 @@ bool Acceptor::report_handler_error(const Socket& socket, const std::exception_p
   if (!loop_->alive() || (!listens(event) && !somebody_waits_for(event))) return false;
   emit(event, socket, exception);
   return true;
-}
-
-// --- listening -----------------------------------------------------------------------------------------------------
-
-void Acceptor::listen(const detail::ListenRequest& request) {
-  if (running()) throw SystemError(Error(Errc::already_listening, "listen"));
-  if (request.port && (*request.port < 0 || *request.port > 65535)) throw SystemError(Error(Errc::bad_port, "listen"));
-  happened_ = 0;
-  listen_callback_.reset();
-  current_ = std::make_shared<Generation>(self_);
-  current_->listened = true;
-  if (request.stop.stop_requested()) return close(nullptr);
-  if (request.stop.stop_possible()) stop_.emplace(*loop_, request.stop, [this] { close(nullptr); });
-  const auto port = static_cast<std::uint16_t>(request.port.value_or(0));
-  if (!request.port && !request.path.empty()) {
-    open_listener(SocketAddress::unix_socket(request.path), request);
-  } else if (request.host.empty()) {
-    open_any(port, request);
-  } else if (is_ip(request.host) != 0) {
-    open_listener(SocketAddress::ip(request.host, port), request);
-  } else {
-    lookup_ = std::make_unique<Lookup>(*loop_, request.host, 0, port,
-                                       [this, request](const Error& error, std::vector<SocketAddress> addresses) {
-                                         resolved(request, error, std::move(addresses));
-                                       });
-  }
-  wake();
-}
-
-/// All addresses: '::' for both families where IPv6 exists, else '0.0.0.0'.
-void Acceptor::open_any(std::uint16_t port, const detail::ListenRequest& request) {
-  const error_code code = listener_.open(SocketAddress::ip("::", port), request);
-  if (!code) return mark(due_listening | due_accept);
-  if (code == boost::system::errc::address_family_not_supported || code == boost::system::errc::address_not_available) {
-    return open_listener(SocketAddress::ip("0.0.0.0", port), request);
-  }
-  const SocketAddress address = SocketAddress::ip("::", port);
-  listen_failed(Error(code, ErrorInfo{.operation = "listen", .local_address = &address}));
-}
-
-void Acceptor::open_listener(const SocketAddress& address, const detail::ListenRequest& request) {
-  if (const error_code code = listener_.open(address, request)) {
-    return listen_failed(Error(code, ErrorInfo{.operation = "listen", .local_address = &address}));
-  }
-  mark(due_listening | due_accept);
-}
-
-/// The first address that is not link-local: such a one needs a scope to be reached.
-void Acceptor::resolved(const detail::ListenRequest& request, const Error& error,
-                        std::vector<SocketAddress> addresses) {
-  lookup_.reset();
-  if (error) return listen_failed(error);
-  const auto usable = std::find_if_not(addresses.begin(), addresses.end(), is_link_local);
-  open_listener(usable != addresses.end() ? *usable : addresses.front(), request);
-}
-
-void Acceptor::listen_failed(const Error& error) {
-  error_ = error;
-  current_.reset();
-  stop_.reset();
-  forget_listen_callback();
-  failures_.push_back({error, finish_waiting(Operation::Kind::listen, error.code())});
-  wake();
-}
-
-void Acceptor::forget_listen_callback() {
-  if (listen_callback_) listeners_.remove(*std::exchange(listen_callback_, std::nullopt));
-}
-
-void Acceptor::start_listen(detail::VoidOperation& operation, const detail::ListenRequest& request) {
-  wait(operation);
-  try {
-    listen(request);
-  } catch (const SystemError& refused) {
-    OperationList::remove(operation);
-    finish(operation, refused.code());
-  }
-}
-
-void Acceptor::await_listening(std::unique_ptr<detail::Callable> listener) {
-  if (!running()) return;  // it has failed already: 'error' is due
-  listen_callback_ =
-      listeners_.add(index(ServerEvent::listening), std::move(listener), detail::ListenerTable::Place::back, true);
-}
-
-// --- accepting -----------------------------------------------------------------------------------------------------
-
-bool Acceptor::somebody_accepts() const noexcept { return !accepts_.empty(); }
-
-bool Acceptor::wanted() const noexcept {
-  return somebody_accepts() || handler_ != nullptr || listens(index(ServerEvent::connection));
-}
-
-void Acceptor::start_accept(detail::AcceptOperation& operation) {
-  if (handler_ || listens(index(ServerEvent::connection))) return finish(operation, Errc::busy);
-  if (!running()) return finish(operation, Errc::not_running);
-  accepts_.push_back(operation);
-  watch_operation(operation, *this, *loop_);
-  mark(due_accept);
-}
-
-void Acceptor::set_handler(std::shared_ptr<detail::ConnectionHandler> handler) {
-  if (wanted()) throw SystemError(Error(Errc::busy, "serve"));
-  handler_ = std::move(handler);
-  mark(due_accept);
-}
-
-ListenerId Acceptor::add_listener(ServerEvent event, std::unique_ptr<detail::Callable> listener,
-                                  detail::ListenerTable::Place place, bool once) {
-  if (event == ServerEvent::connection) {
-    if (handler_ || somebody_accepts()) throw SystemError(Error(Errc::busy, "accept"));
-    mark(due_accept);
-  }
-  return listeners_.add(index(event), std::move(listener), place, once);
-}
-
-/// One after the other, each delivered before the next is taken: an accept that is cancelled has no connection yet.
-void Acceptor::accept_some() {
-  for (int i = 0; i < accepts_per_step; ++i) {
-    if (!loop_->alive() || !listening() || !wanted() || !accept_one()) return;
-    deliver_all();
-  }
-  mark(due_accept);
-}
-
-bool Acceptor::accept_one() {
-  ListeningSocket::Accepted accepted;
-  const error_code code = listener_.accept(accepted);
-  if (!code) {
-    deliver_connection(accepted);
-    return true;
-  }
-  if (code == boost::system::errc::resource_unavailable_try_again) return false;
-  if (concerns_one_connection(code.value())) return true;
-  accept_failed(code);
-  return false;
-}
-
-/// Out of descriptors or memory: the connections wait in the backlog. Say so at most once a second, and look again soon.
-void Acceptor::accept_failed(const error_code& code) {
-  if (!retry_) retry_ = std::make_unique<RetryTimer>(*this);
-  const reactor::TimePoint now = loop_->precise_now();
-  loop_->start(*retry_, now + retry_interval);
-  if (last_report_ && now - *last_report_ < report_interval) return;
-  last_report_ = now;
-  const auto local = address();
-  error_ = Error(code, ErrorInfo{.operation = "accept", .local_address = local ? &*local : nullptr});
-  report(error_);
-}
-
-void Acceptor::deliver_connection(const ListeningSocket::Accepted& accepted) {
-  using transport::DescriptorTransport;
-  const auto kind = listener_.is_unix() ? DescriptorTransport::Kind::unix_stream : DescriptorTransport::Kind::tcp;
-  auto made = std::make_unique<DescriptorTransport>(loop_, accepted.descriptor, kind);
-  const SocketAddress* remote = accepted.remote ? &*accepted.remote : nullptr;
-  if (const error_code code = made->start(remote)) return accept_failed(code);
-  give_connection(take_in(std::move(made)));
-}
-
-/// Makes the socket of an accepted transport.
-Socket Acceptor::take_in(std::unique_ptr<transport::Transport> made) {
-  auto* connection = new Connection(loop_, socket_options_);
-  Socket socket = connection->handle();
-  connections_.push_back(*connection);
-  ++connection_count_;
-  ++current_->connections;
-  connection->adopt_accepted(std::move(made), current_, handler_ != nullptr || somebody_accepts());
-  if (options_.pause_on_connect) connection->pause();
-  return socket;
-}
-
-void Acceptor::give_connection(const Socket& socket) {
-  if (somebody_accepts()) {
-    auto& operation = static_cast<detail::AcceptOperation&>(accepts_.pop_front());
-    operation.results = socket;
-    return finish(operation, {});
-  }
-  try {
-    if (handler_) {
-      ++current_->handlers;
-      handler_->start(socket, handle());
-    } else {
-      const std::tuple<Socket> arguments(socket);
-      listeners_.emit(index(ServerEvent::connection), &arguments);
-    }
-  } catch (...) {
-    if (handler_) {
-      handler_ended(Connection::of(socket), std::current_exception());
-    } else {
-      Connection::of(socket).listener_threw(std::current_exception());
-    }
-  }
-}
-
-void Acceptor::handler_ended(Connection& connection, const std::exception_ptr& failure) {
-  const std::shared_ptr<Generation>& generation = connection.generation();
-  if (failure) {
-    connection.handler_failed(failure);
-    if (!report_handler_error(connection.handle(), failure)) {
-      log_error("socket " + std::to_string(connection.id()) + ": serve handler: " + what(failure));
-    }
-  } else {
-    connection.destroy_soon();
-  }
-  --generation->handlers;
-  if (generation->finished()) wake();
 }
 
 // --- closing -------------------------------------------------------------------------------------------------------

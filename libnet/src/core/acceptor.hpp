@@ -65,6 +65,8 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   bool listening() const noexcept { return listener_.is_open(); }
   std::optional<SocketAddress> address() const { return listener_.address(); }
   std::size_t connections() const noexcept { return connection_count_; }
+  void set_max_connections(std::optional<std::size_t> limit) noexcept { max_connections_ = limit; }
+  const std::optional<std::size_t>& max_connections() const noexcept { return max_connections_; }
   std::vector<Socket> sockets();
   const Error& error() const noexcept { return error_; }
   Error describe(const error_code& code, Operation::Kind kind) const;
@@ -72,7 +74,16 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
 
  private:
   friend class Generation;
-  class RetryTimer;
+
+  /// Looks again for descriptors after accepting failed.
+  class RetryTimer final : public reactor::Timer {
+   public:
+    explicit RetryTimer(Acceptor& acceptor) : acceptor_(acceptor) {}
+    void on_timer() override { acceptor_.mark(due_accept); }
+
+   private:
+    Acceptor& acceptor_;
+  };
 
   enum Due : std::uint8_t { due_listening = 1, due_accept = 2, due_rest = 4 };
 
@@ -108,6 +119,7 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   void open_any(std::uint16_t port, const detail::ListenRequest& request);
   bool somebody_accepts() const noexcept;
   bool wanted() const noexcept;
+  bool full() const noexcept { return max_connections_ && connection_count_ >= *max_connections_; }
   void accept_some();
   bool accept_one();
   void accept_failed(const error_code& code);
@@ -126,6 +138,7 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   OperationList accepts_;  // waiting, in order
   detail::List<Connection> connections_;
   std::size_t connection_count_ = 0;
+  std::optional<std::size_t> max_connections_;
   std::shared_ptr<detail::ConnectionHandler> handler_;
   std::unique_ptr<Lookup> lookup_;
   std::unique_ptr<RetryTimer> retry_;
