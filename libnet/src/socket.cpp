@@ -272,6 +272,9 @@ bool Socket::need_drain() const noexcept { return connection_ != nullptr && conn
 std::optional<SocketAddress> Socket::local_address() const {
   return connection_ != nullptr ? connection_->local_address() : std::nullopt;
 }
+std::vector<std::string> Socket::attempted_addresses() const {
+  return connection_ != nullptr ? connection_->attempted_addresses() : std::vector<std::string>();
+}
 std::optional<SocketAddress> Socket::remote_address() const {
   return connection_ != nullptr ? connection_->remote_address() : std::nullopt;
 }

@@ -4,6 +4,7 @@
 #include <libnet/drop_info.hpp>
 #include <libnet/error.hpp>
 #include <libnet/listener_id.hpp>
+#include <libnet/lookup.hpp>
 
 #include <cstdint>
 #include <exception>
@@ -19,7 +20,21 @@ namespace libnet {
 class Server;
 class Socket;
 
-enum class SocketEvent : std::uint8_t { connect, ready, data, end, drain, finish, timeout, error, close };
+enum class SocketEvent : std::uint8_t {
+  lookup,
+  connection_attempt,
+  connection_attempt_failed,
+  connection_attempt_timeout,
+  connect,
+  ready,
+  data,
+  end,
+  drain,
+  finish,
+  timeout,
+  error,
+  close,
+};
 enum class ServerEvent : std::uint8_t { listening, connection, drop, error, close, handler_error };
 
 /// Names an event and carries the signature of its listeners.
@@ -34,6 +49,15 @@ struct SharedTag : OfSocket, OfServer {};
 /// The events. `on(event::data, [](libnet::Chunk chunk) { … })` listens; the signature is checked at compile time.
 namespace event {
 
+/// The name lookup found an address (once for each), or failed.
+inline constexpr SocketTag<SocketEvent::lookup, void(LookupResult)> lookup;
+/// A connect to one IP address begins.
+inline constexpr SocketTag<SocketEvent::connection_attempt, void(SocketAddress)> connection_attempt;
+/// It failed; others may go on or follow.
+inline constexpr SocketTag<SocketEvent::connection_attempt_failed, void(SocketAddress, Error)>
+    connection_attempt_failed;
+/// It has had its time: the next one begins. This one goes on beside it and may still win.
+inline constexpr SocketTag<SocketEvent::connection_attempt_timeout, void(SocketAddress)> connection_attempt_timeout;
 /// The connection is up. Directly followed by `ready`.
 inline constexpr SocketTag<SocketEvent::connect, void()> connect;
 inline constexpr SocketTag<SocketEvent::ready, void()> ready;

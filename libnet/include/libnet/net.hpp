@@ -1,6 +1,7 @@
 #pragma once
 
 /// Everything of libnet but its optional parts.
+#include <libnet/auto_select_family.hpp>
 #include <libnet/connect.hpp>
 #include <libnet/reactor.hpp>
 #include <libnet/server.hpp>

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <libnet/lookup.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -66,6 +68,13 @@ struct ConnectOptions {
   int family = 0;                       ///< 4, 6, or 0 for both.
   std::string_view local_address{};     ///< IP address to bind to.
   std::optional<int> local_port{};
+  const Lookup* lookup = nullptr;  ///< Finds the addresses of `host`; copied. None: `system_lookup`.
+  int hints = 0;                   ///< For the lookup: AI_ADDRCONFIG, AI_V4MAPPED, AI_ALL of <netdb.h>.
+  /// Whether all addresses of a host are tried; false: only the first. Unset: `default_auto_select_family()`.
+  std::optional<bool> auto_select_family{};
+  /// How long an attempt has before the next one starts beside it; 1..9 ms count as 10 ms.
+  /// Unset: `default_auto_select_family_attempt_timeout()`.
+  std::optional<std::chrono::milliseconds> auto_select_family_attempt_timeout{};
   std::chrono::milliseconds timeout{0};   ///< For lookup and all attempts together; 0: none.
   const std::stop_token* stop = nullptr;  ///< Cancels the connecting; copied. May be stopped from any thread.
 };
@@ -78,6 +87,7 @@ struct ListenOptions {
   int backlog = 511;          ///< Connections that wait in the kernel.
   bool ipv6_only = false;
   bool reuse_port = false;
+  const Lookup* lookup = nullptr;         ///< Finds the address of `host`; copied. None: `system_lookup`.
   const std::stop_token* stop = nullptr;  ///< Closes the server; copied. May be stopped from any thread.
 };
 

@@ -21,8 +21,10 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace libnet {
 
@@ -449,6 +451,9 @@ class Socket {
   [[nodiscard]] std::optional<SocketAddress> local_address() const;
   [[nodiscard]] std::optional<SocketAddress> remote_address() const;
   [[nodiscard]] std::optional<SocketAddress> address() const { return local_address(); }
+  /// What `connect` tried, in order, each as "address:port"; empty if no choice of addresses was wanted.
+  /// Source: Node net `socket.autoSelectFamilyAttemptedAddresses`.
+  [[nodiscard]] std::vector<std::string> attempted_addresses() const;
   /// The server that accepted this socket; nothing if there was none or it is gone.
   [[nodiscard]] std::optional<Server> server() const;
   /// The error that ended the connection, with its whole detail; none if there was none. A new `connect` clears it.

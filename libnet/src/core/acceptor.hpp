@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/emitter.hpp"
+#include "core/host_lookup.hpp"
 #include "core/listening_socket.hpp"
-#include "core/resolver.hpp"
 #include "core/stop_request.hpp"
 #include "libnet/detail/requests.hpp"
 #include "libnet/server.hpp"
@@ -111,7 +111,8 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   void deliver_failure();
   bool deliver_close();
   void come_to_rest();
-  void resolved(const detail::ListenRequest& request, const Error& error, std::vector<SocketAddress> addresses);
+  void look_up(const detail::ListenRequest& request);
+  void resolved(const detail::ListenRequest& request, const Error& error, const std::vector<LookupAddress>& addresses);
   void open_listener(const SocketAddress& address, const detail::ListenRequest& request);
   void listen_failed(const Error& error);
   std::shared_ptr<Generation> stop_listening();
@@ -140,7 +141,7 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   std::size_t connection_count_ = 0;
   std::optional<std::size_t> max_connections_;
   std::shared_ptr<detail::ConnectionHandler> handler_;
-  std::unique_ptr<Lookup> lookup_;
+  std::unique_ptr<HostLookup> lookup_;
   std::unique_ptr<RetryTimer> retry_;
   std::optional<StopRequest> stop_;
   struct Failure {

@@ -8,11 +8,11 @@ namespace libnet::core {
 
 namespace {
 
-bool is_link_local(const SocketAddress& address) {
-  if (address.family() != Family::ipv6) return false;
-  const std::string text = address.address();
-  return text.size() >= 4 && text[0] == 'f' && text[1] == 'e' &&
-         std::string_view("89ab").find(text[2]) != std::string::npos;
+/// Such an address needs a scope to be bound to.
+bool is_link_local(const LookupAddress& found) {
+  const std::string& text = found.address;
+  return is_ipv6(text) && text.size() >= 4 && text[0] == 'f' && text[1] == 'e' &&
+         std::string_view("89ab").find(text[2]) != std::string_view::npos;
 }
 
 }  // namespace
@@ -34,10 +34,7 @@ void Acceptor::listen(const detail::ListenRequest& request) {
   } else if (is_ip(request.host) != 0) {
     open_listener(SocketAddress::ip(request.host, port), request);
   } else {
-    lookup_ = std::make_unique<Lookup>(*loop_, request.host, 0, port,
-                                       [this, request](const Error& error, std::vector<SocketAddress> addresses) {
-                                         resolved(request, error, std::move(addresses));
-                                       });
+    look_up(request);
   }
   wake();
 }
@@ -60,13 +57,26 @@ void Acceptor::open_listener(const SocketAddress& address, const detail::ListenR
   mark(due_listening | due_accept);
 }
 
-/// The first address that is not link-local: such a one needs a scope to be reached.
+void Acceptor::look_up(const detail::ListenRequest& request) {
+  static const Lookup system(&system_lookup);
+  lookup_ =
+      std::make_unique<HostLookup>(*loop_, request.lookup ? request.lookup : system, request.host, LookupOptions(),
+                                   [this, request](const Error& error, const std::vector<LookupAddress>& addresses) {
+                                     resolved(request, error, addresses);
+                                   });
+}
+
+/// The first address that is not link-local, if there is one.
 void Acceptor::resolved(const detail::ListenRequest& request, const Error& error,
-                        std::vector<SocketAddress> addresses) {
+                        const std::vector<LookupAddress>& addresses) {
   lookup_.reset();
   if (error) return listen_failed(error);
   const auto usable = std::find_if_not(addresses.begin(), addresses.end(), is_link_local);
-  open_listener(usable != addresses.end() ? *usable : addresses.front(), request);
+  const LookupAddress& chosen = usable != addresses.end() ? *usable : addresses.front();
+  if (is_ip(chosen.address) == 0) {
+    return listen_failed(Error(Errc::invalid_address, ErrorInfo{.operation = "listen", .host = request.host}));
+  }
+  open_listener(SocketAddress::ip(chosen.address, static_cast<std::uint16_t>(request.port.value_or(0))), request);
 }
 
 void Acceptor::listen_failed(const Error& error) {

@@ -92,7 +92,7 @@ void Connection::deliver_all() {
 bool Connection::may_deliver() const noexcept {
   constexpr int events = due_connect | due_drain | due_timeout | due_error | due_close;
   return (due_ & events) != 0 || !completed_.empty() || write_side_ == WriteSide::flushed ||
-         read_side_ == ReadSide::ending;
+         read_side_ == ReadSide::ending || connector_has_news();
 }
 
 bool Connection::deliver_next() {
@@ -102,6 +102,8 @@ bool Connection::deliver_next() {
     deliver_drain();
   } else if (!completed_.empty()) {
     complete_next();
+  } else if (connector_has_news()) {
+    deliver_connector_news();
   } else if (write_side_ == WriteSide::flushed) {
     deliver_finish();
   } else if (take(due_timeout)) {
@@ -280,6 +282,10 @@ bool Connection::anything_buffered() const noexcept { return !queue_.empty() || 
 
 std::optional<SocketAddress> Connection::local_address() const {
   return transport_ ? transport_->local_address() : std::nullopt;
+}
+
+std::vector<std::string> Connection::attempted_addresses() const {
+  return attempted_ ? *attempted_ : std::vector<std::string>();
 }
 
 std::optional<SocketAddress> Connection::remote_address() const {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/block_pool.hpp"
 #include "core/connector.hpp"
@@ -139,6 +140,7 @@ class Connection final : public Emitter,
   const SocketOptions& options() const noexcept { return *options_; }
   std::optional<SocketAddress> local_address() const;
   std::optional<SocketAddress> remote_address() const;
+  std::vector<std::string> attempted_addresses() const;
   const Error& error() const noexcept { return error_; }
   Error describe(const error_code& code, Operation::Kind kind) const;
   int native_handle() const noexcept { return transport_ ? transport_->native_handle() : -1; }
@@ -168,7 +170,8 @@ class Connection final : public Emitter,
   // connection.cpp
   void step() override;
   void after_step() override;
-  bool anything_due() const noexcept override { return due_ != 0; }
+  bool anything_due() const noexcept override { return due_ != 0 || connector_has_news(); }
+  bool connector_has_news() const noexcept { return connector_ && connector_->has_news(); }
   bool at_rest() const noexcept override { return phase_ == Phase::fresh || phase_ == Phase::closed; }
   bool counts_as_work() const noexcept override;
   void abandon() noexcept override;
@@ -193,8 +196,14 @@ class Connection final : public Emitter,
 
   // connection_open.cpp
   void check_connectable(const detail::ConnectRequest& request) const;
-  void on_connected(std::unique_ptr<transport::Transport> transport) override;
-  void on_connect_failed(const Error& error) override;
+  void on_connector_news() override { wake(); }
+  void deliver_connector_news();
+  void tell(const LookupResult& result);
+  void tell(const Connector::AttemptStarted& attempt);
+  void tell(const Connector::AttemptFailed& attempt);
+  void tell(const Connector::AttemptTimedOut& attempt);
+  void tell(Connector::Connected& transport);
+  void tell(const Error& failure);
   void opened(std::unique_ptr<transport::Transport> transport);
   void apply_options();
   KeepAlive current_keep_alive() const noexcept;
@@ -277,7 +286,8 @@ class Connection final : public Emitter,
   std::shared_ptr<Generation> generation_;
   Error error_;
   std::shared_ptr<const SocketOptions> options_;
-  std::unique_ptr<const KeepAlive> keep_alive_;  // in place of what the options say
+  std::unique_ptr<std::vector<std::string>> attempted_;  // unless no choice of addresses was wanted
+  std::unique_ptr<const KeepAlive> keep_alive_;          // in place of what the options say
   std::uint64_t bytes_read_ = 0;
   std::uint64_t linger_began_at_ = 0;  // in bytes read
   std::uint64_t sent_end_at_ = 0;      // in bytes read, while lingering

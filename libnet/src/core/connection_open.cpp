@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -8,6 +9,7 @@
 #include "core/acceptor.hpp"
 #include "core/connection.hpp"
 #include "core/connection_timers.hpp"
+#include "libnet/auto_select_family.hpp"
 
 /// How a connection comes about: by connecting, or by taking over a transport; and the socket options it then gets.
 namespace libnet::core {
@@ -21,6 +23,8 @@ void Connection::check_connectable(const detail::ConnectRequest& request) const 
   if (request.local_port && (*request.local_port < 0 || *request.local_port > 65535)) refuse(Errc::bad_port);
   if (!request.local_address.empty() && is_ip(request.local_address) == 0) refuse(Errc::invalid_address);
   if (request.family != 0 && request.family != 4 && request.family != 6) refuse(Errc::address_family);
+  if ((request.hints & ~(AI_ADDRCONFIG | AI_V4MAPPED | AI_ALL)) != 0) refuse(Errc::invalid_argument);
+  if (request.attempt_timeout && request.attempt_timeout->count() <= 0) refuse(Errc::out_of_range);
 }
 
 void Connection::connect(const detail::ConnectRequest& request, bool half_open_by_default) {
@@ -38,6 +42,10 @@ void Connection::connect(const detail::ConnectRequest& request, bool half_open_b
   write_side_ = WriteSide::open;
   if (flow_ == Flow::lingering) flow_ = Flow::automatic;
   need_drain_ = destroyed_ = handled_ = reset_on_connect_ = false;
+  attempted_.reset();
+  if (request.auto_select_family.value_or(default_auto_select_family())) {
+    attempted_ = std::make_unique<std::vector<std::string>>();
+  }
   connector_ = std::make_unique<Connector>(loop_, request, static_cast<Connector::Client&>(*this));
   touch();
   wake();
@@ -52,7 +60,29 @@ void Connection::start_connect(detail::VoidOperation& operation, const detail::C
   wait(operation);
 }
 
-void Connection::on_connected(std::unique_ptr<transport::Transport> transport) {
+void Connection::deliver_connector_news() {
+  Connector::News news = connector_->take_news();
+  std::visit([this](auto& some) { tell(some); }, news);
+}
+
+void Connection::tell(const LookupResult& result) { emit(SocketEvent::lookup, result); }
+
+void Connection::tell(const Connector::AttemptStarted& attempt) {
+  if (attempted_) attempted_->push_back(attempt.address.address() + ':' + std::to_string(attempt.address.port()));
+  emit(SocketEvent::connection_attempt, attempt.address);
+}
+
+void Connection::tell(const Connector::AttemptFailed& attempt) {
+  emit(SocketEvent::connection_attempt_failed, attempt.address, attempt.error);
+}
+
+void Connection::tell(const Connector::AttemptTimedOut& attempt) {
+  emit(SocketEvent::connection_attempt_timeout, attempt.address);
+}
+
+void Connection::tell(const Error& failure) { fail(failure); }
+
+void Connection::tell(Connector::Connected& transport) {
   connector_.reset();
   opened(std::move(transport));
   finish_waiting(Operation::Kind::connect, {});
@@ -61,8 +91,6 @@ void Connection::on_connected(std::unique_ptr<transport::Transport> transport) {
   if (!transport_->can_reset()) return fail_now(Error(Errc::invalid_handle, "reset"));
   reset();
 }
-
-void Connection::on_connect_failed(const Error& error) { fail(error); }
 
 void Connection::opened(std::unique_ptr<transport::Transport> transport) {
   transport_ = std::move(transport);

@@ -1,14 +1,13 @@
 #include "core/connector.hpp"
 
 #include <algorithm>
-#include <cerrno>
+#include <span>
+#include <string>
 #include <utility>
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <boost/asio/error.hpp>
 
-#include "transport/descriptor_transport.hpp"
+#include "libnet/auto_select_family.hpp"
 
 namespace libnet::core {
 
@@ -16,17 +15,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::chrono::milliseconds longest_retry{50};
-
-error_code last_error() { return {errno, boost::system::system_category()}; }
-
-int native_family(const SocketAddress& address) {
-  switch (address.family()) {
-    case Family::ipv4: return AF_INET;
-    case Family::ipv6: return AF_INET6;
-    default: return AF_UNIX;
-  }
-}
+constexpr std::chrono::milliseconds shortest_attempt{10};
 
 }  // namespace
 
@@ -49,18 +38,40 @@ Connector::Connector(std::shared_ptr<reactor::Loop> loop, const detail::ConnectR
   loop_->schedule(*this);
 }
 
-Connector::~Connector() {
-  loop_->unschedule(*this);
-  close_socket();
+Connector::~Connector() { loop_->unschedule(*this); }
+
+Connector::News Connector::take_news() {
+  News news = std::move(news_.front());
+  news_.pop_front();
+  return news;
 }
 
-void Connector::run_task() {
-  switch (stage_) {
-    case Stage::begin: return begin();
-    case Stage::attempt: return attempt();
-    case Stage::await: return await_connection();
-  }
+void Connector::tell(News news) {
+  news_.push_back(std::move(news));
+  client_.on_connector_news();
 }
+
+/// The last news: nothing goes on.
+void Connector::finish(News news) {
+  loop_->unschedule(*this);
+  stop();
+  time_limit_.reset();
+  stop_.reset();
+  lookup_.reset();
+  running_.clear();
+  tell(std::move(news));
+}
+
+void Connector::give_up(const error_code& code) {
+  for (const Running& running : running_) errors_[running.candidate] = running.attempt->describe(code);
+  const auto tried = std::span<const Error>(errors_).first(std::min(next_, errors_.size()));
+  if (tried.size() == 1) return finish(tried.front());
+  finish(Error(code, ErrorInfo{.operation = "connect", .path = path(), .host = host(), .attempts = tried}));
+}
+
+// --- where to connect ----------------------------------------------------------------------------------------------
+
+void Connector::run_task() { std::exchange(begun_, true) ? look_at_attempts() : begin(); }
 
 void Connector::begin() {
   if (request_.stop.stop_requested()) return give_up(asio::error::operation_aborted);
@@ -68,142 +79,154 @@ void Connector::begin() {
     stop_.emplace(*loop_, request_.stop, [this] { give_up(asio::error::operation_aborted); });
   }
   if (!request_.port) {
-    addresses_ = {SocketAddress::unix_socket(request_.path)};
-    return attempt();
+    candidates_ = {SocketAddress::unix_socket(request_.path)};
+  } else if (is_ip(request_.host) != 0) {
+    candidates_ = {SocketAddress::ip(request_.host, static_cast<std::uint16_t>(*request_.port))};
+  } else {
+    return look_up();
   }
-  const auto port = static_cast<std::uint16_t>(*request_.port);
-  if (is_ip(request_.host) != 0) {
-    addresses_ = {SocketAddress::ip(request_.host, port)};
-    return attempt();
-  }
-  lookup_ = std::make_unique<Lookup>(
-      *loop_, request_.host, request_.family, port,
-      [this](const Error& error, std::vector<SocketAddress> addresses) { resolved(error, std::move(addresses)); });
+  start_attempts();
 }
 
-void Connector::resolved(const Error& error, std::vector<SocketAddress> addresses) {
-  if (error) return client_.on_connect_failed(error);
-  addresses_ = std::move(addresses);
-  stage_ = Stage::attempt;
+bool Connector::tries_all() const noexcept {
+  return request_.auto_select_family.value_or(default_auto_select_family());
+}
+
+/// An address to bind to leaves only its own family.
+int Connector::wanted_family() const noexcept {
+  return request_.family != 0 || request_.local_address.empty() ? request_.family : is_ip(request_.local_address);
+}
+
+void Connector::look_up() {
+  static const Lookup system(&system_lookup);
+  const LookupOptions options{.family = wanted_family(), .hints = request_.hints, .all = tries_all()};
+  lookup_ = std::make_unique<HostLookup>(
+      *loop_, request_.lookup ? request_.lookup : system, request_.host, options,
+      [this](const Error& error, const std::vector<LookupAddress>& addresses) { resolved(error, addresses); });
+}
+
+void Connector::resolved(const Error& error, const std::vector<LookupAddress>& addresses) {
+  if (error) {
+    tell(LookupResult{.error = error, .address = {}, .family = 0, .host = request_.host});
+    return finish(error);
+  }
+  std::optional<Error> first_refusal;
+  for (const LookupAddress& found : addresses) {
+    const int family = found.family != 0 ? found.family : is_ip(found.address);
+    tell(LookupResult{.error = {}, .address = found.address, .family = family, .host = request_.host});
+    if (const std::optional<Error> refusal = refuse(found)) {
+      if (!first_refusal) first_refusal = refusal;
+    } else if (candidates_.empty() || tries_all()) {
+      candidates_.push_back(SocketAddress::ip(found.address, static_cast<std::uint16_t>(*request_.port)));
+    }
+    if (!tries_all()) break;
+  }
+  if (candidates_.empty()) return finish(*first_refusal);
+  order_candidates();
   loop_->schedule(*this);
 }
 
-void Connector::attempt() {
-  const SocketAddress& address = addresses_[current_];
-  if (const error_code code = open_socket(address)) return attempt_failed(code);
-  if (const error_code code = bind_local()) return attempt_failed(code);
-  const error_code code = start_connect(address);
-  if (!code) return attempt_succeeded();
-  if (code == boost::system::errc::operation_in_progress) {
-    if (const error_code attached = loop_->reactor().attach(*this, descriptor_)) return attempt_failed(attached);
-    return await_connection();
+/// What is wrong with an answer.
+std::optional<Error> Connector::refuse(const LookupAddress& found) const {
+  const auto error = [&](Errc code, const std::string& text) {
+    return Error(code, ErrorInfo{.operation = "connect", .host = request_.host, .text = text});
+  };
+  if (is_ip(found.address) == 0) return error(Errc::invalid_address, "Invalid IP address: " + found.address);
+  if (found.family == 0 || found.family == 4 || found.family == 6) return std::nullopt;
+  return error(Errc::address_family, "Invalid address family: " + std::to_string(found.family) + ' ' + request_.host +
+                                         ':' + std::to_string(*request_.port));
+}
+
+/// The families by turns, beginning with that of the first address; within a family as found.
+void Connector::order_candidates() {
+  const Family first = candidates_.front().family();
+  const auto others = std::stable_partition(candidates_.begin(), candidates_.end(),
+                                            [&](const SocketAddress& address) { return address.family() == first; });
+  std::vector<SocketAddress> ordered;
+  ordered.reserve(candidates_.size());
+  for (auto left = candidates_.begin(), right = others; left != others || right != candidates_.end();) {
+    if (left != others) ordered.push_back(*left++);
+    if (right != candidates_.end()) ordered.push_back(*right++);
   }
-  if (code == boost::system::errc::resource_unavailable_try_again && address.family() == Family::unix_path) {
-    return retry_later();  // the listener's backlog is full, and the system does not tell when that changes
-  }
-  attempt_failed(code);
+  candidates_ = std::move(ordered);
 }
 
-error_code Connector::open_socket(const SocketAddress& address) {
-  close_socket();
-  descriptor_ = ::socket(native_family(address), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  return descriptor_ < 0 ? last_error() : error_code();
-}
+// --- attempts ------------------------------------------------------------------------------------------------------
 
-error_code Connector::bind_local() {
-  const SocketAddress& target = addresses_[current_];
-  if (target.family() == Family::unix_path || (request_.local_address.empty() && !request_.local_port)) return {};
-  const char* any = target.family() == Family::ipv6 ? "::" : "0.0.0.0";
-  local_ = SocketAddress::ip(request_.local_address.empty() ? any : request_.local_address,
-                             static_cast<std::uint16_t>(request_.local_port.value_or(0)));
-  const int reuse = 1;
-  ::setsockopt(descriptor_, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
-  sockaddr_storage storage{};
-  socklen_t length = local_->to_native(storage);
-  if (::bind(descriptor_, reinterpret_cast<const sockaddr*>(&storage), length) != 0) return last_error();
-  length = sizeof storage;  // the system may have picked the port
-  if (::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return last_error();
-  local_ = SocketAddress::from_native(reinterpret_cast<const sockaddr*>(&storage), length);
-  return {};
-}
-
-error_code Connector::start_connect(const SocketAddress& address) {
-  sockaddr_storage storage{};
-  const socklen_t length = address.to_native(storage);
-  if (length == 0) return {EINVAL, boost::system::system_category()};  // the path is too long
-  int result = 0;
-  do {
-    result = ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&storage), length);
-  } while (result != 0 && errno == EINTR);
-  return result == 0 ? error_code() : last_error();
-}
-
-void Connector::on_ready() {
-  stage_ = Stage::await;
+/// The newest attempt has had its time; it goes on beside the next one.
+void Connector::on_timer() {
+  tell(AttemptTimedOut{running_.back().attempt->address()});
+  may_start_next_ = true;
   loop_->schedule(*this);
 }
 
-/// Looks whether the attempt has come to an end.
-void Connector::await_connection() {
-  if (!writable) return loop_->reactor().await_writable(*this);
-  int code = 0;
-  socklen_t length = sizeof code;
-  ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &code, &length);
-  if (code != 0) return attempt_failed({code, boost::system::system_category()});
-  sockaddr_storage peer{};
-  socklen_t peer_length = sizeof peer;
-  if (::getpeername(descriptor_, reinterpret_cast<sockaddr*>(&peer), &peer_length) != 0) {
-    writable = false;  // woken too early
-    return loop_->reactor().await_writable(*this);
+void Connector::look_at_attempts() {
+  for (std::size_t i = 0; i < running_.size();) {
+    const bool newest = i + 1 == running_.size();
+    const std::size_t before = running_.size();
+    if (look_at(running_[i])) return;
+    if (running_.size() == before) {
+      ++i;
+    } else if (newest) {
+      may_start_next_ = true;
+    }
   }
-  attempt_succeeded();
+  start_attempts();
 }
 
-void Connector::retry_later() {
-  stage_ = Stage::attempt;
-  loop_->start(*this, loop_->precise_now() + retry_delay_);
-  retry_delay_ = std::min(2 * retry_delay_, longest_retry);
-}
-
-void Connector::on_timer() { loop_->schedule(*this); }
-
-void Connector::attempt_failed(const error_code& code) {
-  const Error error = describe(code);
-  close_socket();
-  if (!first_error_) first_error_ = error;
-  if (++current_ < addresses_.size()) {
-    stage_ = Stage::attempt;
-    return loop_->schedule(*this);
+void Connector::start_attempts() {
+  errors_.resize(candidates_.size());
+  while (may_start_next_ && next_ < candidates_.size()) {
+    if (start_attempt()) return;
   }
-  const Error told = first_error_;
-  client_.on_connect_failed(told);
+  if (running_.empty()) all_failed();
 }
 
-void Connector::attempt_succeeded() {
-  loop_->reactor().detach(*this);
-  const bool is_unix = addresses_[current_].family() == Family::unix_path;
-  using transport::DescriptorTransport;
-  const auto kind = is_unix ? DescriptorTransport::Kind::unix_stream : DescriptorTransport::Kind::tcp;
-  auto made = std::make_unique<DescriptorTransport>(loop_, std::exchange(descriptor_, -1), kind);
-  if (const error_code code = made->start()) return client_.on_connect_failed(describe(code));
-  client_.on_connected(std::move(made));
+/// Returns true if that was the end.
+bool Connector::start_attempt() {
+  stop();
+  const std::size_t candidate = next_++;
+  const SocketAddress& address = candidates_[candidate];
+  if (address.family() != Family::unix_path) tell(AttemptStarted{address});
+  running_.push_back(
+      {std::make_unique<ConnectAttempt>(loop_, address, request_, static_cast<ConnectAttempt::Client&>(*this)),
+       candidate});
+  const std::size_t before = running_.size();
+  if (look_at(running_.back())) return true;
+  may_start_next_ = running_.size() != before;
+  if (!may_start_next_ && next_ < candidates_.size()) {
+    const auto time = request_.attempt_timeout.value_or(default_auto_select_family_attempt_timeout());
+    loop_->start(*this, loop_->precise_now() + std::max(time, shortest_attempt));
+  }
+  return false;
 }
 
-void Connector::close_socket() noexcept {
-  if (descriptor_ < 0) return;
-  if (loop_->alive()) loop_->reactor().detach(*this);
-  ::close(std::exchange(descriptor_, -1));
-  readable = writable = hangup = false;
+/// Looks what has become of an attempt, and removes it if it failed. Returns true if it was the end.
+bool Connector::look_at(Running& running) {
+  error_code code = running.attempt->proceed();
+  if (code == boost::system::errc::operation_in_progress) return false;
+  if (!code) {
+    Connected transport = running.attempt->take_transport(code);
+    if (!code) {
+      finish(std::move(transport));
+      return true;
+    }
+  }
+  candidate_failed(running.candidate, running.attempt->describe(code));
+  running_.erase(running_.begin() + (&running - running_.data()));
+  return false;
 }
 
-void Connector::give_up(const error_code& code) { client_.on_connect_failed(describe(code)); }
+void Connector::candidate_failed(std::size_t candidate, const Error& error) {
+  errors_[candidate] = error;
+  const SocketAddress& address = candidates_[candidate];
+  if (address.family() != Family::unix_path) tell(AttemptFailed{address, error});
+}
 
-Error Connector::describe(const error_code& code) const {
-  const SocketAddress* target = current_ < addresses_.size() ? &addresses_[current_] : nullptr;
-  return Error(code, ErrorInfo{.operation = "connect",
-                               .local_address = local_ ? &*local_ : nullptr,
-                               .remote_address = target,
-                               .host = target == nullptr && request_.port ? std::string_view(request_.host) : ""});
+void Connector::all_failed() {
+  const Error& first = errors_.front();
+  if (errors_.size() == 1) return finish(first);
+  finish(Error(first.code(), ErrorInfo{.operation = "connect", .host = host(), .attempts = errors_}));
 }
 
 }  // namespace libnet::core

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
+#include <string_view>
+#include <variant>
 #include <vector>
 
-#include "core/resolver.hpp"
+#include "core/connect_attempt.hpp"
+#include "core/host_lookup.hpp"
 #include "core/stop_request.hpp"
 #include "libnet/address.hpp"
 #include "libnet/detail/requests.hpp"
@@ -14,57 +18,81 @@
 
 namespace libnet::core {
 
-/// Makes one connection: looks the host up if it must, then tries its addresses in order until one answers.
-/// Destroying it gives up silently.
-class Connector final : private reactor::Task, private reactor::Watch, private reactor::Timer {
+/// Makes one connection: looks the host up if it must, then tries its addresses until one answers, as RFC 8305 says: the
+/// families by turns, the next one when the one before has failed or has had its time; the first to succeed wins.
+/// What happens is queued as news; docs/design/0008 draws it. Destroying the connector gives up silently.
+class Connector final : private reactor::Task, private reactor::Timer, private ConnectAttempt::Client {
  public:
+  struct AttemptStarted {
+    SocketAddress address;
+  };
+  struct AttemptFailed {
+    SocketAddress address;
+    Error error;
+  };
+  struct AttemptTimedOut {
+    SocketAddress address;
+  };
+  using Connected = std::unique_ptr<transport::Transport>;
+  /// The last news is Connected or Error.
+  using News = std::variant<LookupResult, AttemptStarted, AttemptFailed, AttemptTimedOut, Connected, Error>;
+
   class Client {
    public:
-    virtual void on_connected(std::unique_ptr<transport::Transport> transport) = 0;
-    virtual void on_connect_failed(const Error& error) = 0;
+    /// Inside the loop: there are news to take.
+    virtual void on_connector_news() = 0;
 
    protected:
     ~Client() = default;
   };
 
-  /// Starts with the next turn of the loop. The client may destroy the connector when it is told.
+  /// Starts with the next turn of the loop.
   Connector(std::shared_ptr<reactor::Loop> loop, const detail::ConnectRequest& request, Client& client);
   ~Connector() override;
 
+  bool has_news() const noexcept { return !news_.empty(); }
+  News take_news();
+
  private:
   class TimeLimit;
+  struct Running {
+    std::unique_ptr<ConnectAttempt> attempt;
+    std::size_t candidate;
+  };
 
   void run_task() override;
-  void on_ready() override;
   void on_timer() override;
+  void on_attempt_ready() override { loop_->schedule(*this); }
   void begin();
-  void resolved(const Error& error, std::vector<SocketAddress> addresses);
-  void attempt();
-  void await_connection();
-  void attempt_failed(const error_code& code);
-  void attempt_succeeded();
-  error_code open_socket(const SocketAddress& address);
-  error_code bind_local();
-  error_code start_connect(const SocketAddress& address);
-  void close_socket() noexcept;
-  void retry_later();
+  bool tries_all() const noexcept;
+  int wanted_family() const noexcept;
+  void look_up();
+  void resolved(const Error& error, const std::vector<LookupAddress>& addresses);
+  std::optional<Error> refuse(const LookupAddress& found) const;
+  void order_candidates();
+  void look_at_attempts();
+  void start_attempts();
+  bool start_attempt();
+  bool look_at(Running& running);
+  void candidate_failed(std::size_t candidate, const Error& error);
+  void all_failed();
   void give_up(const error_code& code);
-  Error describe(const error_code& code) const;
-
-  /// What the next run of the task does.
-  enum class Stage : std::uint8_t { begin, attempt, await };
+  void tell(News news);
+  void finish(News news);
+  std::string_view host() const noexcept { return request_.port ? request_.host : std::string_view(); }
+  std::string_view path() const noexcept { return request_.port ? std::string_view() : request_.path; }
 
   std::shared_ptr<reactor::Loop> loop_;
   detail::ConnectRequest request_;
   Client& client_;
-  Stage stage_ = Stage::begin;
-  int descriptor_ = -1;
-  std::vector<SocketAddress> addresses_;
-  std::size_t current_ = 0;
-  std::optional<SocketAddress> local_;  // bound by request
-  Error first_error_;
-  std::chrono::milliseconds retry_delay_{1};
-  std::unique_ptr<Lookup> lookup_;
+  std::deque<News> news_;
+  std::unique_ptr<HostLookup> lookup_;
+  std::vector<SocketAddress> candidates_;  // in the order in which they are tried
+  std::vector<Error> errors_;              // of the candidates, each in its place
+  std::vector<Running> running_;           // the newest is last
+  std::size_t next_ = 0;                   // candidate
+  bool begun_ = false;
+  bool may_start_next_ = true;  // the newest attempt has failed or has had its time
   std::optional<StopRequest> stop_;
   std::unique_ptr<TimeLimit> time_limit_;
 };

@@ -18,7 +18,11 @@ class ConnectRequest {
         port(options.port),
         local_port(options.local_port),
         family(options.family),
+        hints(options.hints),
+        auto_select_family(options.auto_select_family),
+        attempt_timeout(options.auto_select_family_attempt_timeout),
         timeout(options.timeout) {
+    if (options.lookup != nullptr) lookup = *options.lookup;
     if (options.stop != nullptr) stop = *options.stop;
   }
 
@@ -28,6 +32,10 @@ class ConnectRequest {
   std::optional<int> port;
   std::optional<int> local_port;
   int family;
+  int hints;
+  Lookup lookup;
+  std::optional<bool> auto_select_family;
+  std::optional<std::chrono::milliseconds> attempt_timeout;
   std::chrono::milliseconds timeout;
   std::stop_token stop;
 };
@@ -42,6 +50,7 @@ class ListenRequest {
         backlog(options.backlog),
         ipv6_only(options.ipv6_only),
         reuse_port(options.reuse_port) {
+    if (options.lookup != nullptr) lookup = *options.lookup;
     if (options.stop != nullptr) stop = *options.stop;
   }
 
@@ -51,6 +60,7 @@ class ListenRequest {
   int backlog;
   bool ipv6_only;
   bool reuse_port;
+  Lookup lookup;
   std::stop_token stop;
 };
 

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <libnet/error.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace libnet {
+
+namespace core {
+class LookupPromise;
+}
+
+/// What a name lookup is asked beside the name.
+struct LookupOptions {
+  int family = 0;   ///< 4, 6, or 0 for both.
+  int hints = 0;    ///< AI_ADDRCONFIG, AI_V4MAPPED, AI_ALL of <netdb.h>, combined.
+  bool all = true;  ///< Whether more than one address is of use.
+};
+
+/// One address that a lookup found.
+struct LookupAddress {
+  std::string address;  ///< IPv4 or IPv6 text.
+  int family = 0;       ///< 4 or 6; 0: what the text is.
+};
+
+/// Takes the answer of a lookup, once; further answers are ignored. Copies share it, and it may be called from any
+/// thread. If all copies go without an answer, the lookup fails with operation_aborted.
+class LookupAnswer {
+ public:
+  explicit LookupAnswer(std::shared_ptr<core::LookupPromise> promise) noexcept;
+  LookupAnswer(const LookupAnswer& other) noexcept;
+  LookupAnswer(LookupAnswer&& other) noexcept;
+  LookupAnswer& operator=(const LookupAnswer& other) noexcept;
+  LookupAnswer& operator=(LookupAnswer&& other) noexcept;
+  ~LookupAnswer();
+
+  /// It failed. The error reaches the user as it is; one without an operation is given "getaddrinfo" and the host.
+  void operator()(const Error& error) const;
+  void operator()(std::string_view address, int family = 0) const;
+  /// An empty list is asio::error::host_not_found.
+  void operator()(std::vector<LookupAddress> addresses) const;
+
+  /// Whether somebody still waits for the answer.
+  [[nodiscard]] bool wanted() const noexcept;
+
+ private:
+  std::shared_ptr<core::LookupPromise> promise_;
+};
+
+/// Finds the addresses of a host. Called inside the loop of the one who asks; may answer at once or later. What it throws
+/// fails the lookup with Errc::listener_threw.
+/// Source: Node net `socket.connect`, option `lookup`.
+using Lookup = std::function<void(std::string_view host, const LookupOptions& options, LookupAnswer answer)>;
+
+/// The lookup that is used if none is given: getaddrinfo(3) on a small pool of threads of the process, which nobody has to
+/// wait for: a getaddrinfo that hangs holds up neither cancellation nor the end of the program. Equal lookups that run at
+/// the same time are one.
+/// Errors: asio's netdb and addrinfo codes.
+void system_lookup(std::string_view host, const LookupOptions& options, LookupAnswer answer);
+
+/// What the event 'lookup' tells: an address of the host, or the error.
+struct LookupResult {
+  Error error;
+  std::string address;
+  int family = 0;
+  std::string host;
+};
+
+}  // namespace libnet

@@ -1,0 +1,160 @@
+#include <dlfcn.h>
+#include <netdb.h>
+
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "support/behaviour.hpp"
+
+using namespace libnet::test;
+using libnet::Error;
+using libnet::Socket;
+
+// A name server that does not answer: this program's getaddrinfo hangs for names that end in ".stuck".
+
+namespace {
+
+class Gate {
+ public:
+  void wait() {
+    std::unique_lock lock(mutex_);
+    ++waiting_;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_; });
+    --waiting_;
+    changed_.notify_all();
+  }
+  void await(int count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return waiting_ == count; });
+  }
+  void set_open(bool open) {
+    const std::lock_guard lock(mutex_);
+    open_ = open;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int waiting_ = 0;
+  bool open_ = false;
+};
+
+Gate& gate() {
+  static Gate* const never_destroyed = new Gate;  // threads of the library may wait at it to the end
+  return *never_destroyed;
+}
+
+std::atomic<int> stuck_calls{0};
+
+constexpr auto one_wire = static_cast<unsigned>(Wire::tcp4);
+
+}  // namespace
+
+extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** result) {
+  const std::string_view name(host);
+  if (name.ends_with(".stuck")) {
+    ++stuck_calls;
+    gate().wait();
+    return EAI_AGAIN;
+  }
+  using Function = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
+  static const auto real = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+  return real(host, service, hints, result);
+}
+
+BEHAVIOUR(R51_a_stuck_lookup_is_cancelled_at_once, one_wire) {
+  gate().set_open(false);
+  Socket socket(world.io());
+  Recorder recorder;
+  recorder.watch(socket, "client");
+  socket.connect(80, "cancelled.stuck");
+  world.settle();
+  gate().await(1);
+  socket.destroy();
+  world.run();  // returns, although the lookup still hangs
+  const std::vector<std::string> expected{"close(false)"};
+  BOOST_TEST(recorder.of("client") == expected, boost::test_tools::per_element());
+  gate().set_open(true);
+  gate().await(0);
+}
+
+BEHAVIOUR(R51_a_stuck_lookup_awaited_and_out_of_time, one_wire) {
+  gate().set_open(false);
+  world.await([](World& here) -> asio::awaitable<void> {
+    Socket socket(here.io());
+    const auto [code] =
+        co_await socket.async_connect({.host = "late.stuck", .port = 80, .timeout = 5ms}, libnet::as_tuple);
+    BOOST_TEST((code == libnet::Errc::timed_out));
+    BOOST_TEST(socket.error().host() == "late.stuck");
+  }(world));
+  gate().set_open(true);
+  gate().await(0);
+}
+
+BEHAVIOUR(R51_stuck_lookups_do_not_hold_up_others, one_wire) {
+  gate().set_open(false);
+  libnet::Server server(world.io());
+  world.listen(server);
+  std::vector<Socket> stuck;
+  for (int i = 0; i < 8; ++i) {
+    stuck.emplace_back(world.io());
+    stuck.back().connect(80, std::to_string(i) + ".stuck");
+  }
+  world.settle();
+  gate().await(8);
+  Socket socket(world.io());
+  bool connected = false;
+  socket.connect({.host = "localhost", .port = server.address()->port(), .family = 4}, [&] { connected = true; });
+  world.run_until([&] { return connected; });
+  for (Socket& each : stuck) each.destroy();
+  gate().set_open(true);
+  gate().await(0);
+}
+
+BEHAVIOUR(R51_equal_lookups_are_one, one_wire) {
+  gate().set_open(false);
+  stuck_calls = 0;
+  int failed = 0;
+  std::vector<Socket> sockets;
+  for (int i = 0; i < 100; ++i) {
+    sockets.emplace_back(world.io());
+    sockets.back().on(event::error, [&](const Error& error) {
+      BOOST_TEST(error.message() == "getaddrinfo EAI_AGAIN same.stuck");
+      ++failed;
+    });
+    sockets.back().connect(80, "same.stuck");
+  }
+  world.settle();
+  gate().await(1);
+  gate().set_open(true);
+  world.run_until([&] { return failed == 100; });
+  BOOST_TEST(stuck_calls == 1);
+}
+
+BEHAVIOUR(R51_the_context_ends_while_a_lookup_hangs, one_wire) {
+  gate().set_open(false);
+  {
+    asio::io_context io;
+    Socket socket(io);
+    socket.connect(80, "abandoned.stuck");
+    io.poll();
+    gate().await(1);
+  }
+  gate().set_open(true);
+  gate().await(0);
+}
+
+// The last case leaves a lookup hanging: the program must end all the same.
+BEHAVIOUR(R51_the_program_ends_while_a_lookup_hangs, one_wire) {
+  gate().set_open(false);
+  asio::io_context io;
+  Socket socket(io);
+  socket.connect(80, "forever.stuck");
+  io.poll();
+  gate().await(1);
+}
