@@ -12,6 +12,8 @@
 
 namespace libnet {
 
+class BlockList;
+
 /// What happens to a write that finds `max_buffered` bytes in the queue.
 enum class OverflowPolicy : std::uint8_t {
   fail_write,  ///< Only that write fails, with Errc::overflow.
@@ -42,6 +44,9 @@ struct SocketOptions {
   std::chrono::milliseconds keep_alive_initial_delay{0};
   std::chrono::milliseconds timeout{0};  ///< As `set_timeout`; 0: none.
   std::optional<int> fd{};               ///< A connected stream socket to take over; the socket's from then on.
+  /// What it does not connect to: such an address counts as an attempt that failed with Errc::ip_blocked. Copied, and
+  /// as copies share their rules, later changes count from the next attempt on. A Unix path is never blocked.
+  const BlockList* block_list = nullptr;
 };
 
 /// What accepted sockets get, and how the server treats them. Fields as in SocketOptions.
@@ -58,6 +63,9 @@ struct ServerOptions {
   std::chrono::milliseconds keep_alive_initial_delay{0};
   std::chrono::milliseconds timeout{0};
   bool pause_on_connect = false;  ///< Accepted sockets start paused.
+  /// Whom it does not serve: such a connection is closed at once, with neither 'connection' nor 'drop'. Copied, and as
+  /// copies share their rules, later changes count from the next connection on. Accepted sockets do not get it.
+  const BlockList* block_list = nullptr;
 };
 
 /// Where to connect. Views are copied before the call returns.

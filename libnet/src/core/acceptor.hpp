@@ -8,6 +8,7 @@
 
 #include "core/emitter.hpp"
 #include "core/host_lookup.hpp"
+#include "core/kept_options.hpp"
 #include "core/listening_socket.hpp"
 #include "core/stop_request.hpp"
 #include "libnet/detail/requests.hpp"
@@ -126,11 +127,12 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   void accept_failed(const error_code& code);
   void deliver_connection(const ListeningSocket::Accepted& accepted);
   void give_connection(const Socket& socket);
+  bool blocks(const SocketAddress* remote) const noexcept;
   Socket take_in(std::unique_ptr<transport::Transport> made);
   void report(const Error& error);
   bool report_handler_error(const Socket& socket, const std::exception_ptr& exception);
 
-  ServerOptions options_;
+  const Kept<ServerOptions> options_;
   std::shared_ptr<const SocketOptions> socket_options_;  // shared by the accepted sockets
   ListeningSocket listener_;
   std::shared_ptr<Acceptor*> self_;  // how generations find this object, or see that it is gone

@@ -117,9 +117,14 @@ void Acceptor::deliver_connection(const ListeningSocket::Accepted& accepted) {
   const auto kind = listener_.is_unix() ? DescriptorTransport::Kind::unix_stream : DescriptorTransport::Kind::tcp;
   auto made = std::make_unique<DescriptorTransport>(loop_, accepted.descriptor, kind);
   const SocketAddress* remote = accepted.remote ? &*accepted.remote : nullptr;
+  if (blocks(remote)) return;
   if (const error_code code = made->start(remote)) return accept_failed(code);
   if (full()) return emit(index(ServerEvent::drop), DropInfo{made->local_address(), made->remote_address()});
   give_connection(take_in(std::move(made)));
+}
+
+bool Acceptor::blocks(const SocketAddress* remote) const noexcept {
+  return options_.block_list != nullptr && remote != nullptr && options_.block_list->check(*remote);
 }
 
 /// Makes the socket of an accepted transport.

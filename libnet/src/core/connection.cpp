@@ -8,6 +8,7 @@
 
 #include "core/acceptor.hpp"
 #include "core/connection_timers.hpp"
+#include "core/kept_options.hpp"
 #include "core/log.hpp"
 
 namespace libnet::core {
@@ -22,7 +23,7 @@ std::uint64_t next_id() noexcept {
 }  // namespace
 
 Connection::Connection(std::shared_ptr<reactor::Loop> loop, const SocketOptions& options)
-    : Connection(std::move(loop), std::make_shared<const SocketOptions>(options)) {}
+    : Connection(std::move(loop), std::make_shared<const Kept<SocketOptions>>(options)) {}
 
 Connection::Connection(std::shared_ptr<reactor::Loop> loop, std::shared_ptr<const SocketOptions> options)
     : Emitter(std::move(loop)),

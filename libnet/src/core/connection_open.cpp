@@ -46,7 +46,8 @@ void Connection::connect(const detail::ConnectRequest& request, bool half_open_b
   if (request.auto_select_family.value_or(default_auto_select_family())) {
     attempted_ = std::make_unique<std::vector<std::string>>();
   }
-  connector_ = std::make_unique<Connector>(loop_, request, static_cast<Connector::Client&>(*this));
+  connector_ =
+      std::make_unique<Connector>(loop_, request, options_->block_list, static_cast<Connector::Client&>(*this));
   touch();
   wake();
 }

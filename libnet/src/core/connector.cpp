@@ -17,6 +17,13 @@ namespace {
 
 constexpr std::chrono::milliseconds shortest_attempt{10};
 
+Error ip_blocked(const SocketAddress& address) {
+  const error_code code = Errc::ip_blocked;
+  return Error(
+      code,
+      ErrorInfo{.operation = "connect", .remote_address = &address, .text = code.message() + ": " + address.address()});
+}
+
 }  // namespace
 
 /// The limit for lookup and all attempts together.
@@ -29,8 +36,9 @@ class Connector::TimeLimit final : public reactor::Timer {
   Connector& connector_;
 };
 
-Connector::Connector(std::shared_ptr<reactor::Loop> loop, const detail::ConnectRequest& request, Client& client)
-    : loop_(std::move(loop)), request_(request), client_(client) {
+Connector::Connector(std::shared_ptr<reactor::Loop> loop, const detail::ConnectRequest& request,
+                     const BlockList* blocked, Client& client)
+    : loop_(std::move(loop)), request_(request), blocked_(blocked), client_(client) {
   if (request_.timeout.count() > 0) {
     time_limit_ = std::make_unique<TimeLimit>(*this);
     loop_->start(*time_limit_, loop_->precise_now() + request_.timeout);
@@ -187,6 +195,10 @@ bool Connector::start_attempt() {
   stop();
   const std::size_t candidate = next_++;
   const SocketAddress& address = candidates_[candidate];
+  if (blocked_ != nullptr && blocked_->check(address)) {
+    candidate_failed(candidate, ip_blocked(address));
+    return false;
+  }
   if (address.family() != Family::unix_path) tell(AttemptStarted{address});
   running_.push_back(
       {std::make_unique<ConnectAttempt>(loop_, address, request_, static_cast<ConnectAttempt::Client&>(*this)),

@@ -11,6 +11,7 @@
 #include "core/host_lookup.hpp"
 #include "core/stop_request.hpp"
 #include "libnet/address.hpp"
+#include "libnet/block_list.hpp"
 #include "libnet/detail/requests.hpp"
 #include "libnet/error.hpp"
 #include "reactor/loop.hpp"
@@ -47,7 +48,9 @@ class Connector final : private reactor::Task, private reactor::Timer, private C
   };
 
   /// Starts with the next turn of the loop.
-  Connector(std::shared_ptr<reactor::Loop> loop, const detail::ConnectRequest& request, Client& client);
+  /// @param blocked  Where not to connect; null for nothing. Outlives the connector.
+  Connector(std::shared_ptr<reactor::Loop> loop, const detail::ConnectRequest& request, const BlockList* blocked,
+            Client& client);
   ~Connector() override;
 
   bool has_news() const noexcept { return !news_.empty(); }
@@ -84,6 +87,7 @@ class Connector final : private reactor::Task, private reactor::Timer, private C
 
   std::shared_ptr<reactor::Loop> loop_;
   detail::ConnectRequest request_;
+  const BlockList* blocked_;
   Client& client_;
   std::deque<News> news_;
   std::unique_ptr<HostLookup> lookup_;
