@@ -1,3 +1,5 @@
+#include <boost/asio/post.hpp>
+
 #include <functional>
 #include <string>
 #include <utility>
@@ -49,14 +51,23 @@ class Witness {
   int seen_ = 0;
 };
 
-}  // namespace
-
-BEHAVIOUR(B207_C1_results_that_are_known_at_once, all_wires) {
+/// `from` has its argument called, where the case wants the calls to be made.
+template <class From>
+void results_known_at_once(World& world, From from) {
   auto [client, server] = world.pair({.allow_half_open = true}, {.allow_half_open = true});
   Witness witness;
   std::string buffer(4, '.');
+  const auto call_and_see = [&](int more, const std::function<void(Socket)>& calls) {
+    const int before = witness.seen();
+    from(std::function<void()>([&witness, calls, before, socket = server] {
+      witness.call([&] { calls(socket); });
+      BOOST_TEST(witness.seen() == before);
+    }));
+    world.settle();
+    BOOST_TEST(witness.seen() == before + more);
+  };
   server.unshift("put back");
-  witness.call([&, socket = server]() mutable {
+  call_and_see(12, [&](Socket socket) {
     socket.async_read(witness.outside("read of what was put back"));
     socket.async_read(witness.outside("second read"));
     socket.async_read_some(asio::buffer(buffer), witness.outside("second read_some"));
@@ -70,10 +81,7 @@ BEHAVIOUR(B207_C1_results_that_are_known_at_once, all_wires) {
     socket.async_end(witness.outside("second end"));
     socket.async_write("late", witness.outside("write after end"));
   });
-  BOOST_TEST(witness.seen() == 0);
-  world.settle();
-  BOOST_TEST(witness.seen() == 12);
-  witness.call([&, socket = server]() mutable {
+  call_and_see(7, [&](Socket socket) {
     socket.destroy();
     socket.async_read(witness.outside("read"));
     socket.async_write("x", witness.outside("write"));
@@ -83,15 +91,37 @@ BEHAVIOUR(B207_C1_results_that_are_known_at_once, all_wires) {
     socket.async_close(witness.outside("close"));
     socket.async_connect({.host = "127.0.0.1", .port = 1}, witness.outside("connect"));
   });
-  world.settle();
-  BOOST_TEST(witness.seen() == 19);
-  witness.call([&, socket = server]() mutable {
+  call_and_see(3, [&](Socket socket) {
     socket.async_close(witness.outside("close of a closed socket"));
     socket.async_wait(event::close, witness.outside("wait for the close of a closed socket"));
     socket.async_read(witness.outside("read of a closed socket"));
   });
-  world.settle();
-  BOOST_TEST(witness.seen() == 22);
+}
+
+}  // namespace
+
+BEHAVIOUR(B207_C1_results_that_are_known_at_once, all_wires) {
+  results_known_at_once(world, [](const auto& calls) { calls(); });
+}
+
+/// The loop runs then, but no step of the socket that is called.
+BEHAVIOUR(B207_C1_results_known_at_once_in_a_posted_handler, all_wires) {
+  results_known_at_once(world, [&](const auto& calls) { asio::post(world.io(), calls); });
+}
+
+BEHAVIOUR(B207_C1_results_known_at_once_in_the_listener_of_another_socket, all_wires) {
+  results_known_at_once(world, [&](const auto& calls) {
+    Socket other(world.io());
+    other.on(event::close, [calls](bool) { calls(); });
+    other.destroy();
+  });
+}
+
+BEHAVIOUR(B207_C1_results_known_at_once_in_the_completion_of_another_socket, all_wires) {
+  results_known_at_once(world, [&](const auto& calls) {
+    Socket other(world.io());
+    other.async_read([calls](const error_code&, const Chunk&) { calls(); });
+  });
 }
 
 BEHAVIOUR(C1_no_event_inside_the_calls_of_a_connection, all_wires) {

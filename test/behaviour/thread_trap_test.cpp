@@ -1,4 +1,5 @@
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 
@@ -221,6 +222,37 @@ BEHAVIOUR(B252_a_second_thread_that_runs_a_context_with_epoll, one_wire) {
   if (traps) {
     BOOST_TEST(death.signal == SIGABRT);
     BOOST_TEST(death.message.find("Socket::destroy called from") != std::string::npos, death.message);
+  }
+}
+
+/// No call from the wrong thread: readiness alone is delivered by a second thread.
+BEHAVIOUR(B252_a_second_thread_that_only_runs_a_context_with_epoll, one_wire) {
+  if (world.reactor() != libnet::ReactorKind::epoll) return;
+  const Death death = run_in_child([&world] {
+    asio::io_context io;
+    libnet::use_reactor(io, world.reactor());
+    Server server(io);
+    server.on(event::connection, nothing);
+    server.listen(world.listen_options());
+    io.poll();
+    Socket socket(io);
+    std::promise<void> inside;
+    socket.on(event::close, [&](bool) {
+      inside.set_value();
+      std::this_thread::sleep_for(1h);  // a listener that takes its time; the alarm ends a trap that does not come
+    });
+    socket.destroy();
+    std::thread runner([&io] { io.run(); });
+    inside.get_future().wait();
+    asio::io_context elsewhere;
+    asio::ip::tcp::socket client(elsewhere);
+    client.connect({asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(server.address()->port())});
+    io.run();
+    ::_exit(0);
+  });
+  if (traps) {
+    BOOST_TEST(death.signal == SIGABRT);
+    BOOST_TEST(death.message.find("io_context::run, with the epoll reactor,") != std::string::npos, death.message);
   }
 }
 
