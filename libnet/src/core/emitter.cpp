@@ -72,12 +72,13 @@ void Emitter::on_context_shutdown() noexcept {
 
 // --- steps ---------------------------------------------------------------------------------------------------------
 
-/// One step. Its end comes also when a completion handler throws.
+/// One step. Its end comes also when a completion handler throws; then another step does the rest.
 class Emitter::Step {
  public:
   explicit Step(Emitter& emitter) noexcept : emitter_(emitter), nested_(std::exchange(emitter.in_step_, true)) {}
   Step(const Step&) = delete;
   Step& operator=(const Step&) = delete;
+  void done() noexcept { whole_ = true; }
   ~Step() {
     if (nested_) return;
     if (emitter_.loop_->alive()) emitter_.after_step();
@@ -86,7 +87,7 @@ class Emitter::Step {
       if (!emitter_.has_handles()) delete &emitter_;
       return;
     }
-    if (emitter_.anything_due() || !emitter_.completed_.empty()) emitter_.wake();
+    if (!whole_ || emitter_.anything_due() || !emitter_.completed_.empty()) emitter_.wake();
     emitter_.update_work();
     if (emitter_.freeable()) delete &emitter_;
   }
@@ -94,11 +95,13 @@ class Emitter::Step {
  private:
   Emitter& emitter_;
   bool nested_;
+  bool whole_ = false;
 };
 
 void Emitter::run_task() {
-  const Step scope(*this);
+  Step scope(*this);
   step();
+  scope.done();
 }
 
 void Emitter::update_work() noexcept {
