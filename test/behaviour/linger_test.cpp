@@ -139,7 +139,8 @@ BEHAVIOUR(B231_a_peer_that_takes_no_byte_for_the_linger_time_is_cut, all_wires) 
     server.resume();
     world.run();
     BOOST_TEST((recorder.received("server") == data) == in_time);
-    BOOST_TEST(recorder.count("server:close(false)") + recorder.count("server:close(true)") == 1U);
+    // Bytes are missing: that is a reset, where there is one, and no clean end.
+    BOOST_TEST(recorder.count(in_time || world.is_unix() ? "server:close(false)" : "server:close(true)") == 1U);
   }
 }
 

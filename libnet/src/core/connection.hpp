@@ -41,6 +41,7 @@ class Connection final : public Emitter,
   enum class ReadSide : std::uint8_t { open, ending /* 'end' is due */, ended };
   enum class WriteSide : std::uint8_t {
     open,
+    torn /* cut with bytes unsent: the peer gets a reset, not an end */,
     ending,
     shut /* the end is encoded */,
     flushed /* 'finish' is due */,

@@ -112,7 +112,7 @@ void Connection::enter_closing() {
   linger_timer_.reset();
   if (transport_) {
     transport_->observe(nullptr);
-    transport_->close();
+    write_side_ == WriteSide::torn ? transport_->reset() : transport_->close();
   }
   if (reader_ != nullptr) {
     handled_ = handled_ || static_cast<bool>(error_);
@@ -139,7 +139,8 @@ void Connection::start_linger_timer() {
 
 void Connection::linger_time_is_up() {
   if (phase_ == Phase::open && write_side_ < WriteSide::flushed && buffered() != 0) {
-    fail_now(Error(Errc::timed_out, "write"));  // bytes are lost: say so
+    write_side_ = WriteSide::torn;  // bytes are lost: say so, and let no peer take the end for the whole
+    fail_now(Error(Errc::timed_out, "write"));
   } else if (phase_ == Phase::open || phase_ == Phase::failing) {
     enter_closing();
   }
