@@ -353,3 +353,22 @@ BEHAVIOUR(B124_a_reset_is_reported_although_nobody_reads, tcp_wires | static_cas
   BOOST_TEST(errors == 1);
   BOOST_TEST(closed);
 }
+
+BEHAVIOUR(C6_a_read_ends_the_discarding_that_resume_began, all_wires) {
+  auto [client, server] = world.pair();
+  server.resume();
+  client.write("discarded");
+  world.run_until([&] { return server.bytes_read() == 9; });
+  std::string received;
+  const auto read = [&] { server.async_read([&](libnet::error_code, const Chunk& chunk) { received += chunk; }); };
+  read();
+  client.write("first ");
+  world.run_until([&] { return received == "first "; });
+  client.write("second");  // while nobody reads
+  world.settle();
+  read();
+  world.run_until([&] { return received == "first second"; });
+  client.destroy();
+  server.destroy();
+  world.run();
+}
