@@ -82,7 +82,7 @@ BEHAVIOUR(C9_R59_a_connection_that_nobody_watches_fails, all_wires) {
   server.on(event::close, [&](bool had_error) { recorder.note(had_error ? "close(true)" : "close(false)"); });
   server.destroy(cause);
   world.run();
-  check_one_line(lines, "unhandled error: invalid argument");
+  check_one_line(lines, "unhandled error: test: invalid argument");
   const Log expected{"close(true)"};
   BOOST_TEST(recorder.log() == expected, per_element);
   check_that_the_loop_goes_on(world);
@@ -149,7 +149,7 @@ BEHAVIOUR(C9_an_error_between_two_awaits_awaited, all_wires) {
     BOOST_TEST((socket.error().code() == Errc::invalid_argument));
   }(client));
   world.run();
-  check_one_line(lines, "unhandled error: invalid argument");
+  check_one_line(lines, "unhandled error: test: invalid argument");
 }
 
 BEHAVIOUR(B210_an_error_that_was_received_is_not_logged, all_wires) {
@@ -213,7 +213,7 @@ BEHAVIOUR(B210_who_only_waits_for_close_did_not_receive_the_error, all_wires) {
   client.destroy(cause);
   world.run();
   BOOST_TEST(had_error);
-  check_one_line(lines, "unhandled error: invalid argument");
+  check_one_line(lines, "unhandled error: test: invalid argument");
 }
 
 BEHAVIOUR(B210_listeners_hear_an_error_that_an_operation_received, all_wires) {

@@ -167,7 +167,7 @@ void Acceptor::handler_ended(Connection& connection, const std::exception_ptr& f
   if (failure) {
     connection.handler_failed(failure);
     if (!report_handler_error(connection.handle(), failure)) {
-      log_error("socket " + std::to_string(connection.id()) + ": serve handler: " + what(failure));
+      log_error(connection.log_name() + ": serve handler: " + what(failure));
     }
   } else {
     connection.destroy_soon();

@@ -15,6 +15,12 @@ namespace libnet::core {
 
 namespace {
 
+/// The library's own errors do not name the operation in their message.
+std::string log_text(const Error& error) {
+  const bool named = error.code().category() != errc_category() || error.operation().empty();
+  return (named ? "" : std::string(error.operation()) + ": ") + error.message();
+}
+
 std::uint64_t next_id() noexcept {
   static std::atomic<std::uint64_t> last{0};
   return ++last;
@@ -132,7 +138,7 @@ void Connection::deliver_connect() {
 void Connection::deliver_error() {
   const bool heard = handled_ || listens(index(SocketEvent::error)) || somebody_waits_for_error();
   const Error error = error_;
-  if (!heard) log_error("socket " + std::to_string(id_) + ": unhandled error: " + error.message());
+  if (!heard) log_error(log_name() + ": unhandled error: " + log_text(error));
   emit(SocketEvent::error, error);
 }
 
@@ -157,7 +163,7 @@ void Connection::listener_threw(std::exception_ptr exception) {
   const Error error(Errc::listener_threw, ErrorInfo{.operation = "listener", .exception = &exception});
   const bool reported = generation_ && generation_->report_handler_error(handle(), exception);
   if (phase_ == Phase::closing || phase_ == Phase::closed) {
-    if (!reported) log_error("socket " + std::to_string(id_) + ": " + error.message());
+    if (!reported) log_error(log_name() + ": " + error.message());
     return;
   }
   handled_ = handled_ || reported;
@@ -226,7 +232,7 @@ void Connection::cancel(Operation& operation, asio::cancellation_type type, erro
     if (give_back(operation)) operation.result = reason;
     return;
   }
-  if (operation.kind == Operation::Kind::connect) return fail(Error(reason, "connect"));
+  if (operation.kind == Operation::Kind::connect) return fail(failure(reason, "connect"));
   OperationList::remove(operation);
   finish(operation, reason);
 }
@@ -297,11 +303,22 @@ Error Connection::describe(const error_code& code, Operation::Kind kind) const {
   if (error_ && error_.code() == code) return error_;
   constexpr const char* names[] = {"read",  "read", "write",  "connect", "drain", "end",
                                    "close", "wait", "accept", "listen",  ""};
-  const auto local = local_address();
+  return failure(code, names[static_cast<std::size_t>(kind)]);
+}
+
+/// The message of a failed connect names a local address that was bound by request; nothing else is known before.
+Error Connection::failure(const error_code& code, const char* operation, std::string_view text) const {
+  const auto local = connected() ? local_address() : std::nullopt;
   const auto remote = remote_address();
-  return Error(code, ErrorInfo{.operation = names[static_cast<std::size_t>(kind)],
-                               .local_address = kind != Operation::Kind::connect && local ? &*local : nullptr,
-                               .remote_address = remote ? &*remote : nullptr});
+  return Error(code, ErrorInfo{.operation = operation,
+                               .local_address = local ? &*local : nullptr,
+                               .remote_address = remote ? &*remote : nullptr,
+                               .text = text});
+}
+
+std::string Connection::log_name() const {
+  const auto remote = remote_address();
+  return "socket " + std::to_string(id_) + (remote ? " (" + remote->to_string() + ')' : "");
 }
 
 }  // namespace libnet::core

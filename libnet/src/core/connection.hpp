@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/block_pool.hpp"
@@ -144,8 +145,12 @@ class Connection final : public Emitter,
   std::vector<std::string> attempted_addresses() const;
   const Error& error() const noexcept { return error_; }
   Error describe(const error_code& code, Operation::Kind kind) const;
+  /// An error of this connection, with its addresses.
+  Error failure(const error_code& code, const char* operation, std::string_view text = {}) const;
   int native_handle() const noexcept { return transport_ ? transport_->native_handle() : -1; }
   std::uint64_t id() const noexcept { return id_; }
+  /// How the log calls this socket.
+  std::string log_name() const;
   /// @}
 
  private:

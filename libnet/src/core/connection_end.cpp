@@ -81,7 +81,7 @@ void Connection::start_close(detail::VoidOperation& operation) {
 
 void Connection::reset() {
   if (transport_ && connected() && !transport_->can_reset()) throw SystemError(Error(Errc::invalid_handle, "reset"));
-  if (phase_ == Phase::fresh) return fail(Error(Errc::closed, "reset"));
+  if (phase_ == Phase::fresh) return fail(failure(Errc::closed, "reset"));
   if (phase_ == Phase::connecting) {
     reset_on_connect_ = true;
   } else if (connected()) {
@@ -140,7 +140,7 @@ void Connection::start_linger_timer() {
 void Connection::linger_time_is_up() {
   if (phase_ == Phase::open && write_side_ < WriteSide::flushed && buffered() != 0) {
     write_side_ = WriteSide::torn;  // bytes are lost: say so, and let no peer take the end for the whole
-    fail_now(Error(Errc::timed_out, "write"));
+    fail_now(failure(Errc::timed_out, "write"));
   } else if (phase_ == Phase::open || phase_ == Phase::failing) {
     enter_closing();
   }

@@ -89,7 +89,7 @@ void Connection::tell(Connector::Connected& transport) {
   finish_waiting(Operation::Kind::connect, {});
   if (!reset_on_connect_) return;
   due_ = static_cast<std::uint8_t>(due_ & ~due_connect);
-  if (!transport_->can_reset()) return fail_now(Error(Errc::invalid_handle, "reset"));
+  if (!transport_->can_reset()) return fail_now(failure(Errc::invalid_handle, "reset"));
   reset();
 }
 

@@ -40,8 +40,7 @@ void Connection::refused(detail::WriteOperation* operation, const error_code& co
   if (!ends_connection) return;
   handled_ = handled_ || operation != nullptr;
   const bool both_ended = code == broken_pipe();
-  fail(Error(code, ErrorInfo{.operation = "write",
-                             .text = both_ended ? "this socket has been ended by the other party" : ""}));
+  fail(failure(code, "write", both_ended ? "this socket has been ended by the other party" : ""));
 }
 
 /// The queue is at its cap: the write fails, and may be tried again after 'drain'; or the connection does.
@@ -49,11 +48,11 @@ bool Connection::overflows(Operation* operation) {
   if (buffered() < options_->max_buffered) return false;
   if (options_->on_overflow == OverflowPolicy::destroy) {
     handled_ = handled_ || operation != nullptr;
-    fail_now(Error(Errc::overflow, "write"));
+    fail_now(failure(Errc::overflow, "write"));
   } else {
     need_drain_ = true;
     if (operation == nullptr) {
-      log_warning("socket " + std::to_string(id_) + ": a write was dropped, max_buffered bytes are queued");
+      log_warning(log_name() + ": a write was dropped, max_buffered bytes are queued");
     }
   }
   if (operation != nullptr) finish(*operation, Errc::overflow);
@@ -275,7 +274,7 @@ void Connection::cancel_write(detail::WriteOperation& operation, asio::cancellat
     mark(due_flush);  // there may be room now
   } else if (!sent(operation) && (type & (asio::cancellation_type::partial | asio::cancellation_type::terminal)) !=
                                      asio::cancellation_type::none) {
-    fail(Error(reason, "write"));
+    fail(failure(reason, "write"));
   }
 }
 
