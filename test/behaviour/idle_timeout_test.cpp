@@ -95,6 +95,28 @@ BEHAVIOUR(B175_zero_cancels_and_the_callback_never_fires, all_wires) {
   world.run();
 }
 
+BEHAVIOUR(B175_a_new_duration_keeps_the_callback, all_wires) {
+  world.use_manual_clock();
+  auto [client, server] = world.pair();
+  Recorder recorder;
+  recorder.watch(client, "client");
+  client.set_timeout(100ms, [&] { recorder.note("client:first"); });
+  client.set_timeout(300ms, [&] { recorder.note("client:second"); });
+  BOOST_TEST(client.timeout().count() == 300);
+  world.advance(299ms);
+  BOOST_TEST(recorder.log().empty());
+  world.advance(2ms);
+  const Log expected{"timeout", "first", "second"};
+  BOOST_TEST(recorder.of("client") == expected, per_element);
+  // A shorter one counts from now on, not from the old deadline on.
+  client.set_timeout(1h, [&] { recorder.note("client:third"); });
+  client.set_timeout(50ms);
+  world.advance(51ms);
+  BOOST_TEST(recorder.of("client").back() == "third");
+  client.end();
+  world.run();
+}
+
 BEHAVIOUR(B176_every_read_and_every_write_restarts_the_timer, all_wires) {
   world.use_manual_clock();
   auto [client, server] = world.pair();

@@ -398,8 +398,7 @@ class Socket {
   /// @{
 
   /// After this long without traffic 'timeout' fires and nothing else happens. It fires again only after more traffic.
-  /// A listener given to an earlier call is forgotten.
-  /// @param duration    [ms], at least; 0 cancels.
+  /// @param duration    [ms], at least; 0 cancels, and forgets the listeners that earlier calls brought.
   /// @param on_timeout  Called once, as a listener of 'timeout'.
   /// @throws SystemError Errc::out_of_range for a negative duration.
   Socket& set_timeout(std::chrono::milliseconds duration);

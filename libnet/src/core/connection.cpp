@@ -219,7 +219,8 @@ bool Connection::finish_waiters(const error_code& result) {
   });
 }
 
-/// What a slot or a time limit does to an operation whose handler was not called yet.
+/// What a slot or a time limit does to an operation whose handler was not called yet. A read that has its bytes is past
+/// that: its handler is called in the step that read them.
 void Connection::cancel(Operation& operation, asio::cancellation_type type, error_code reason) {
   if (&operation == reader_) {
     reader_ = nullptr;
@@ -228,34 +229,10 @@ void Connection::cancel(Operation& operation, asio::cancellation_type type, erro
   if (operation.kind == Operation::Kind::write) {
     return cancel_write(static_cast<detail::WriteOperation&>(operation), type, reason);
   }
-  if (!contains(waiting_, operation)) {
-    if (give_back(operation)) operation.result = reason;
-    return;
-  }
+  if (!contains(waiting_, operation)) return;
   if (operation.kind == Operation::Kind::connect) return fail(failure(reason, "connect"));
   OperationList::remove(operation);
   finish(operation, reason);
-}
-
-/// A read that completed but was not delivered yet gives its bytes back.
-bool Connection::give_back(Operation& operation) {
-  if (operation.result || !contains(completed_, operation)) return false;
-  if (operation.kind == Operation::Kind::read) {
-    Chunk& chunk = std::get<0>(static_cast<detail::ReadOperation&>(operation).results);
-    unshift({chunk.data(), chunk.size()});
-    return !std::exchange(chunk, Chunk()).empty();
-  }
-  if (operation.kind != Operation::Kind::read_some) return false;
-  auto& read = static_cast<detail::ReadSomeOperation&>(operation);
-  std::string bytes;
-  std::size_t left = std::exchange(std::get<0>(read.results), 0);
-  for (std::size_t i = 0; i < read.buffers.count && left != 0; ++i) {
-    const std::size_t size = std::min(left, read.buffers.pieces[i].size);
-    bytes.append(static_cast<const char*>(read.buffers.pieces[i].data), size);
-    left -= size;
-  }
-  unshift(std::as_bytes(std::span(bytes)));
-  return !bytes.empty();
 }
 
 /// Contract 12.

@@ -183,7 +183,6 @@ class Connection final : public Emitter,
   void abandon() noexcept override;
   void on_transport_ready() override { mark(due_input); }
   void cancel(Operation& operation, asio::cancellation_type type, error_code reason) override;
-  bool give_back(Operation& operation);
   void mark(int due);
   bool take(Due due) noexcept;
   bool may_deliver() const noexcept;

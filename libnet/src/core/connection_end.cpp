@@ -153,19 +153,21 @@ void Connection::touch() {
 void Connection::set_timeout(std::chrono::milliseconds duration) {
   if (duration.count() < 0) throw SystemError(Error(Errc::out_of_range, "set_timeout"));
   if (destroyed()) return;
-  if (idle_timer_) listeners_.remove(idle_timer_->callback);
-  idle_timer_.reset();
-  if (duration.count() == 0) return;
-  idle_timer_ = std::make_unique<IdleTimer>(*this, duration);
-  idle_timer_->touch();
+  if (duration.count() != 0) {
+    if (!idle_timer_) idle_timer_ = std::make_unique<IdleTimer>(*this);
+    idle_timer_->restart(duration);
+  } else if (idle_timer_) {
+    for (const ListenerId id : idle_timer_->callbacks) listeners_.remove(id);
+    idle_timer_.reset();
+  }
 }
 
 void Connection::remember_timeout_listener(ListenerId id) {
-  if (idle_timer_) idle_timer_->callback = id;
+  if (idle_timer_) idle_timer_->callbacks.push_back(id);
 }
 
 std::chrono::milliseconds Connection::timeout() const noexcept {
-  return idle_timer_ ? idle_timer_->duration : std::chrono::milliseconds(0);
+  return idle_timer_ ? idle_timer_->duration() : std::chrono::milliseconds(0);
 }
 
 void Connection::idle_time_is_up() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <vector>
 
 #include "core/connection.hpp"
 
@@ -9,15 +10,22 @@ namespace libnet::core {
 /// Fires when nothing has moved for a while. Activity only notes the time: the timer is set anew when it rings too early.
 class Connection::IdleTimer final : public reactor::Timer {
  public:
-  IdleTimer(Connection& connection, std::chrono::milliseconds time) : connection_(connection), duration(time) {}
+  explicit IdleTimer(Connection& connection) : connection_(connection) {}
+
+  std::chrono::milliseconds duration() const noexcept { return duration_; }
+  void restart(std::chrono::milliseconds duration) {
+    duration_ = duration;
+    stop();
+    touch();
+  }
 
   void touch() {
     last_activity_ = connection_.loop_->precise_now();
-    if (!armed()) connection_.loop_->start(*this, last_activity_ + duration);
+    if (!armed()) connection_.loop_->start(*this, last_activity_ + duration_);
   }
 
   void on_timer() override {
-    const auto due = last_activity_ + duration;
+    const auto due = last_activity_ + duration_;
     if (connection_.loop_->precise_now() < due) {
       connection_.loop_->start(*this, due);
     } else {
@@ -28,10 +36,10 @@ class Connection::IdleTimer final : public reactor::Timer {
  private:
   Connection& connection_;
   reactor::TimePoint last_activity_{};
+  std::chrono::milliseconds duration_{};
 
  public:
-  const std::chrono::milliseconds duration;
-  ListenerId callback{};  // the listener that set_timeout brought
+  std::vector<ListenerId> callbacks;  // the listeners that set_timeout brought
 };
 
 /// Bounds how long a socket that nobody holds any more, or that failed, waits for its peer or its reader.
