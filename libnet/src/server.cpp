@@ -1,6 +1,11 @@
 #include "libnet/server.hpp"
 
+#include <cerrno>
+
+#include <fcntl.h>
+
 #include "core/acceptor.hpp"
+#include "core/binding.hpp"
 #include "core/connection.hpp"
 #include "reactor/thread_check.hpp"
 
@@ -37,6 +42,24 @@ Server::~Server() {
 Server& Server::listen(const ListenOptions& options) {
   if (auto* acceptor = usable(acceptor_, "Server::listen")) acceptor->listen(options);
   return *this;
+}
+
+Server& Server::listen(const Server& other) {
+  if (auto* acceptor = usable(acceptor_, "Server::listen")) acceptor->listen(other.shared());
+  return *this;
+}
+
+detail::ListenRequest Server::shared() const {
+  detail::ListenRequest request{ListenOptions()};
+  request.bound.emplace();
+  if (native_handle() < 0) return request;
+  const int duplicate = ::fcntl(native_handle(), F_DUPFD_CLOEXEC, 0);
+  if (duplicate >= 0) {
+    request.bound = core::Binding::adopt(duplicate);
+  } else {
+    request.failure = error_code(errno, boost::system::system_category());
+  }
+  return request;
 }
 
 void Server::await_listening(std::unique_ptr<detail::Callable> listener) {

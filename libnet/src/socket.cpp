@@ -1,14 +1,13 @@
 #include "libnet/socket.hpp"
 
 #include "core/acceptor.hpp"
+#include "core/binding.hpp"
 #include "core/connection.hpp"
 #include "libnet/server.hpp"
 #include "reactor/thread_check.hpp"
 #include "transport/descriptor_transport.hpp"
 
 #include <sys/socket.h>
-
-#include <fcntl.h>
 
 namespace libnet {
 
@@ -23,18 +22,18 @@ Connection* usable(Connection* connection, const char* function) {
   return connection;
 }
 
-std::unique_ptr<transport::Transport> take_over(const std::shared_ptr<reactor::Loop>& loop, int descriptor) {
-  const auto refuse = [](error_code code) { throw SystemError(Error(code, "open")); };
+[[noreturn]] void refuse(error_code code) { throw SystemError(Error(code, "open")); }
+
+void check_descriptor(int descriptor) {
   if (descriptor < 0) refuse(Errc::out_of_range);
-  int type = 0;
-  socklen_t length = sizeof type;
-  if (::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type != SOCK_STREAM) {
-    refuse(Errc::invalid_handle);
-  }
+  if (!core::is_stream_socket(descriptor) || core::is_listening(descriptor)) refuse(Errc::invalid_handle);
+}
+
+std::unique_ptr<transport::Transport> take_over(const std::shared_ptr<reactor::Loop>& loop, int descriptor) {
   int family = 0;
-  length = sizeof family;
+  socklen_t length = sizeof family;
   ::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &length);
-  ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+  core::make_non_blocking(descriptor);
   using transport::DescriptorTransport;
   const auto kind = family == AF_UNIX ? DescriptorTransport::Kind::unix_stream : DescriptorTransport::Kind::tcp;
   auto made = std::make_unique<DescriptorTransport>(loop, descriptor, kind);
@@ -47,10 +46,13 @@ std::unique_ptr<transport::Transport> take_over(const std::shared_ptr<reactor::L
 void Socket::open(const executor_type& executor, const SocketOptions& options) {
   const auto loop = reactor::Loop::of(executor);
   std::unique_ptr<transport::Transport> transport;
-  if (options.fd) transport = take_over(loop, *options.fd);
+  if (options.fd) check_descriptor(*options.fd);
+  const bool unconnected = options.fd && core::was_never_connected(*options.fd);
+  if (options.fd && !unconnected) transport = take_over(loop, *options.fd);
   connection_ = new Connection(loop, options);
   connection_->add_handle();
   if (transport) connection_->adopt(std::move(transport));
+  if (unconnected) connection_->connect_from(core::Binding::adopt(*options.fd));
 }
 
 Socket::Socket(core::Connection& connection) noexcept : connection_(&connection) { connection.add_handle(); }

@@ -13,6 +13,7 @@
 namespace libnet {
 
 class BlockList;
+class BoundSocket;
 
 /// What happens to a write that finds `max_buffered` bytes in the queue.
 enum class OverflowPolicy : std::uint8_t {
@@ -43,7 +44,9 @@ struct SocketOptions {
   bool keep_alive = false;
   std::chrono::milliseconds keep_alive_initial_delay{0};
   std::chrono::milliseconds timeout{0};  ///< As `set_timeout`; 0: none.
-  std::optional<int> fd{};               ///< A connected stream socket to take over; the socket's from then on.
+  /// A stream socket to take over; the socket's from then on, unless the constructor throws. If it is not connected,
+  /// the first `connect()` uses it, with the address it is bound to.
+  std::optional<int> fd{};
   /// What it does not connect to: such an address counts as an attempt that failed with Errc::ip_blocked. Copied, and
   /// as copies share their rules, later changes count from the next attempt on. A Unix path is never blocked.
   const BlockList* block_list = nullptr;
@@ -83,18 +86,33 @@ struct ConnectOptions {
   /// How long an attempt has before the next one starts beside it; 1..9 ms count as 10 ms.
   /// Unset: `default_auto_select_family_attempt_timeout()`.
   std::optional<std::chrono::milliseconds> auto_select_family_attempt_timeout{};
+  /// A socket that is bound already, to connect from in place of `local_address` and `local_port`. Its descriptor is
+  /// used up by the attempt: of a name's addresses only the first of its family is tried.
+  const BoundSocket* bound = nullptr;
   std::chrono::milliseconds timeout{0};   ///< For lookup and all attempts together; 0: none.
   const std::stop_token* stop = nullptr;  ///< Cancels the connecting; copied. May be stopped from any thread.
 };
 
-/// Where to listen. Views are copied before the call returns.
+/// How a BoundSocket is bound. Ignored for Unix paths.
+struct BindOptions {
+  bool ipv6_only = false;   ///< On '::': leave IPv4 to others.
+  bool reuse_port = false;  ///< Share the port with others who say so too; the system spreads the connections.
+};
+
+/// Where to listen: an address, a path, or a socket that is there already. Views are copied before the call returns.
 struct ListenOptions {
   std::string_view host{};    ///< Unset: all addresses, '::' where IPv6 exists, else '0.0.0.0'.
   std::optional<int> port{};  ///< 0 or unset: the system picks one. Wins over `path`.
   std::string_view path{};    ///< Unix-domain socket.
-  int backlog = 511;          ///< Connections that wait in the kernel.
-  bool ipv6_only = false;
-  bool reuse_port = false;
+  /// A bound stream socket, as a parent process or a service manager passes it on; in place of an address. The server's
+  /// from the moment it listens; if that fails, the caller's as before. One that listens already keeps its backlog.
+  std::optional<int> fd{};
+  const BoundSocket* bound = nullptr;     ///< A socket bound by this process; in place of an address.
+  int backlog = 511;                      ///< Connections that wait in the kernel.
+  bool ipv6_only = false;                 ///< On '::': leave IPv4 to others.
+  bool reuse_port = false;                ///< Share the port with others who say so too.
+  bool readable_all = false;              ///< Everybody may read the socket file of a path; else the umask decides.
+  bool writable_all = false;              ///< Everybody may write to it, and so connect.
   const Lookup* lookup = nullptr;         ///< Finds the address of `host`; copied. None: `system_lookup`.
   const std::stop_token* stop = nullptr;  ///< Closes the server; copied. May be stopped from any thread.
 };

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <libnet/bound_socket.hpp>
 #include <libnet/socket.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 
+#include <concepts>
 #include <exception>
 #include <memory>
 #include <vector>
@@ -68,7 +70,10 @@ class Server {
   /// Binds and listens before it returns, unless a host name must be looked up. Later comes 'listening', or 'error'.
   /// @param options       Copied before the call returns.
   /// @param on_listening  Called once, as a listener of 'listening'.
-  /// @throws SystemError: Errc::already_listening, Errc::bad_port. What depends on the world is never thrown.
+  /// @throws SystemError: Errc::already_listening, Errc::bad_port, Errc::out_of_range (a negative `fd`),
+  ///         Errc::invalid_handle (a `bound` that is closed or was adopted already), Errc::invalid_argument (`fd` or
+  ///         `bound` together with an address or each other; `readable_all` or `writable_all` for an abstract name).
+  ///         What depends on the world is never thrown.
   /// Source: Node net `server.listen`.
   Server& listen(const ListenOptions& options = {});
   template <ListenerFor<void()> F>
@@ -95,11 +100,43 @@ class Server {
     return listen({.path = path}, std::forward<F>(on_listening));
   }
 
+  /// Listens on a socket that this process bound or was given: as `listen` with `ListenOptions::fd` or `bound`, whose
+  /// comments say whose the descriptor is afterwards.
+  Server& listen_fd(int descriptor, int backlog = 511) { return listen({.fd = descriptor, .backlog = backlog}); }
+  template <ListenerFor<void()> F>
+  Server& listen_fd(int descriptor, F&& on_listening) {
+    return listen({.fd = descriptor}, std::forward<F>(on_listening));
+  }
+  Server& listen(const BoundSocket& bound, int backlog = 511) { return listen({.bound = &bound, .backlog = backlog}); }
+  template <ListenerFor<void()> F>
+  Server& listen(const BoundSocket& bound, F&& on_listening) {
+    return listen({.bound = &bound}, std::forward<F>(on_listening));
+  }
+
+  /// Listens where another server does: both take connections from one backlog, and either may close first. Its descriptor
+  /// is duplicated, the file of a Unix path stays the other's. The other may belong to another io_context, for one per
+  /// thread; call this before that one's thread runs.
+  /// @throws SystemError: Errc::already_listening; Errc::invalid_handle if the other does not listen.
+  /// Source: Node net `server.listen(handle)`.
+  Server& listen(const Server& other);
+  template <ListenerFor<void()> F>
+  Server& listen(const Server& other, F&& on_listening) {
+    listen(other);
+    await_listening(callable<>(std::forward<F>(on_listening)));
+    return *this;
+  }
+
   /// Completes when listening. Signature void(error_code). Errors: what `listen` throws, system errors of bind(2) and
   /// listen(2). Cancelling closes the server.
   template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
   [[nodiscard]] auto async_listen(const ListenOptions& options, Token&& token = {}) {
     return initiate<detail::VoidOperation, Kind::listen, &Server::start_listen>(token, detail::ListenRequest(options));
+  }
+
+  /// The same for `listen(other)`: the descriptor is duplicated when this is called.
+  template <std::same_as<Server> Other, detail::TokenFor<void(error_code)> Token = use_awaitable_t>
+  [[nodiscard]] auto async_listen(const Other& other, Token&& token = {}) {
+    return initiate<detail::VoidOperation, Kind::listen, &Server::start_listen>(token, other.shared());
   }
 
   /// For the free function: completes with (error_code, Server).
@@ -271,6 +308,8 @@ class Server {
     return std::make_unique<detail::CallableFor<std::decay_t<F>, A...>>(std::forward<F>(listener));
   }
 
+  /// A request to listen on a duplicate of this server's descriptor.
+  detail::ListenRequest shared() const;
   void start_listen(detail::VoidOperation& operation, const detail::ListenRequest& request);
   void start_accept(detail::AcceptOperation& operation);
   void start_close(detail::VoidOperation& operation);

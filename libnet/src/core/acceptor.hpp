@@ -114,7 +114,9 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   void come_to_rest();
   void look_up(const detail::ListenRequest& request);
   void resolved(const detail::ListenRequest& request, const Error& error, const std::vector<LookupAddress>& addresses);
+  void open(const detail::ListenRequest& request);
   void open_listener(const SocketAddress& address, const detail::ListenRequest& request);
+  void opened(const error_code& code, const SocketAddress* address = nullptr);
   void listen_failed(const Error& error);
   std::shared_ptr<Generation> stop_listening();
   void forget_listen_callback();

@@ -15,19 +15,58 @@ bool is_link_local(const LookupAddress& found) {
          std::string_view("89ab").find(text[2]) != std::string_view::npos;
 }
 
+bool is_abstract(const std::string& path) { return path.starts_with('\0'); }
+
+void check_port(const detail::ListenRequest& request) {
+  if (request.port && (*request.port < 0 || *request.port > 65535)) throw SystemError(Error(Errc::bad_port, "listen"));
+}
+
+/// A socket that is there already takes the place of an address.
+void check_given_socket(const detail::ListenRequest& request) {
+  const auto refuse = [](Errc code) { throw SystemError(Error(code, "listen")); };
+  if (!request.fd && !request.bound) return;
+  const bool address_too = request.port || !request.path.empty() || !request.host.empty();
+  if (address_too || (request.fd && request.bound)) refuse(Errc::invalid_argument);
+  if (request.fd && *request.fd < 0) refuse(Errc::out_of_range);
+  if (request.bound && request.bound->native_handle() < 0 && !request.failure) refuse(Errc::invalid_handle);
+}
+
+/// An abstract name has no file that could be opened to all.
+void check_permissions(const detail::ListenRequest& request) {
+  if (!request.readable_all && !request.writable_all) return;
+  const auto bound = request.bound ? request.bound->address() : std::nullopt;
+  const bool abstract = (!request.port && is_abstract(request.path)) ||
+                        (bound && bound->family() == Family::unix_path && is_abstract(bound->address()));
+  if (abstract) throw SystemError(Error(Errc::invalid_argument, "listen"));
+}
+
 }  // namespace
 
 void Acceptor::listen(const detail::ListenRequest& request) {
   if (running()) throw SystemError(Error(Errc::already_listening, "listen"));
-  if (request.port && (*request.port < 0 || *request.port > 65535)) throw SystemError(Error(Errc::bad_port, "listen"));
+  check_port(request);
+  check_given_socket(request);
+  check_permissions(request);
   happened_ = 0;
   listen_callback_.reset();
   current_ = std::make_shared<Generation>(self_);
   current_->listened = true;
   if (request.stop.stop_requested()) return close(nullptr);
   if (request.stop.stop_possible()) stop_.emplace(*loop_, request.stop, [this] { close(nullptr); });
+  open(request);
+  wake();
+}
+
+void Acceptor::open(const detail::ListenRequest& request) {
   const auto port = static_cast<std::uint16_t>(request.port.value_or(0));
-  if (!request.port && !request.path.empty()) {
+  if (request.failure) {
+    opened(request.failure);
+  } else if (request.fd) {
+    opened(listener_.open(*request.fd, request));
+  } else if (request.bound) {
+    const auto address = request.bound->address();
+    opened(listener_.open(*request.bound, request), address ? &*address : nullptr);
+  } else if (!request.port && !request.path.empty()) {
     open_listener(SocketAddress::unix_socket(request.path), request);
   } else if (request.host.empty()) {
     open_any(port, request);
@@ -36,24 +75,24 @@ void Acceptor::listen(const detail::ListenRequest& request) {
   } else {
     look_up(request);
   }
-  wake();
 }
 
 /// All addresses: '::' for both families where IPv6 exists, else '0.0.0.0'.
 void Acceptor::open_any(std::uint16_t port, const detail::ListenRequest& request) {
-  const error_code code = listener_.open(SocketAddress::ip("::", port), request);
-  if (!code) return mark(due_listening | due_accept);
+  const SocketAddress address = SocketAddress::ip("::", port);
+  const error_code code = listener_.open(address, request);
   if (code == boost::system::errc::address_family_not_supported || code == boost::system::errc::address_not_available) {
     return open_listener(SocketAddress::ip("0.0.0.0", port), request);
   }
-  const SocketAddress address = SocketAddress::ip("::", port);
-  listen_failed(Error(code, ErrorInfo{.operation = "listen", .local_address = &address}));
+  opened(code, &address);
 }
 
 void Acceptor::open_listener(const SocketAddress& address, const detail::ListenRequest& request) {
-  if (const error_code code = listener_.open(address, request)) {
-    return listen_failed(Error(code, ErrorInfo{.operation = "listen", .local_address = &address}));
-  }
+  opened(listener_.open(address, request), &address);
+}
+
+void Acceptor::opened(const error_code& code, const SocketAddress* address) {
+  if (code) return listen_failed(Error(code, ErrorInfo{.operation = "listen", .local_address = address}));
   mark(due_listening | due_accept);
 }
 

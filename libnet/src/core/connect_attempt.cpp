@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/binding.hpp"
 #include "transport/descriptor_transport.hpp"
 
 namespace libnet::core {
@@ -50,8 +51,15 @@ error_code ConnectAttempt::proceed() {
 }
 
 error_code ConnectAttempt::open() {
+  if (request_.bound) return open_bound();
   descriptor_ = ::socket(native_family(address_), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   return descriptor_ < 0 ? last_error() : error_code();
+}
+
+error_code ConnectAttempt::open_bound() {
+  local_ = request_.bound->address();
+  descriptor_ = Binding::of(*request_.bound)->take();
+  return descriptor_ < 0 ? error_code(Errc::invalid_handle) : error_code();
 }
 
 error_code ConnectAttempt::bind_local() {
@@ -100,6 +108,7 @@ error_code ConnectAttempt::result() {
 }
 
 error_code ConnectAttempt::retry_later() {
+  if (request_.bound) Binding::of(*request_.bound)->give_back(std::exchange(descriptor_, -1));
   close();
   loop_->start(*this, loop_->precise_now() + retry_delay_);
   retry_delay_ = std::min(2 * retry_delay_, longest_retry);

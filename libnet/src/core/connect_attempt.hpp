@@ -44,6 +44,7 @@ class ConnectAttempt final : private reactor::Watch, private reactor::Timer {
   void on_ready() override;
   void on_timer() override { client_.on_attempt_ready(); }
   error_code open();
+  error_code open_bound();
   error_code bind_local();
   error_code connect();
   error_code result();

@@ -48,6 +48,7 @@ void Connection::abandon() noexcept {
   phase_ = Phase::closed;
   due_ = 0;
   connector_.reset();
+  source_.reset();
   idle_timer_.reset();
   linger_timer_.reset();
   if (transport_) {

@@ -11,6 +11,7 @@
 #include "core/connector.hpp"
 #include "core/emitter.hpp"
 #include "core/write_queue.hpp"
+#include "libnet/bound_socket.hpp"
 #include "libnet/detail/listener_table.hpp"
 #include "libnet/detail/requests.hpp"
 #include "libnet/socket.hpp"
@@ -69,7 +70,9 @@ class Connection final : public Emitter,
 
   /// @name Connecting
   /// @{
-  void connect(const detail::ConnectRequest& request, bool half_open_by_default);
+  /// The next connect() uses this socket.
+  void connect_from(const BoundSocket& source) { source_ = std::make_unique<BoundSocket>(source); }
+  void connect(detail::ConnectRequest request, bool half_open_by_default);
   void start_connect(detail::VoidOperation& operation, const detail::ConnectRequest& request);
   /// @}
 
@@ -147,7 +150,9 @@ class Connection final : public Emitter,
   Error describe(const error_code& code, Operation::Kind kind) const;
   /// An error of this connection, with its addresses.
   Error failure(const error_code& code, const char* operation, std::string_view text = {}) const;
-  int native_handle() const noexcept { return transport_ ? transport_->native_handle() : -1; }
+  int native_handle() const noexcept {
+    return transport_ ? transport_->native_handle() : source_ ? source_->native_handle() : -1;
+  }
   std::uint64_t id() const noexcept { return id_; }
   /// How the log calls this socket.
   std::string log_name() const;
@@ -200,6 +205,7 @@ class Connection final : public Emitter,
   error_code dead_code() const noexcept;
 
   // connection_open.cpp
+  void choose_source(detail::ConnectRequest& request);
   void check_connectable(const detail::ConnectRequest& request) const;
   void on_connector_news() override { wake(); }
   void deliver_connector_news();
@@ -286,6 +292,7 @@ class Connection final : public Emitter,
   Block lease_;  // what the last async_read gave
   std::unique_ptr<std::string> pushed_back_;
   std::unique_ptr<Connector> connector_;
+  std::unique_ptr<BoundSocket> source_;  // what it connects from, or did: its file lasts as long
   std::unique_ptr<IdleTimer> idle_timer_;
   std::unique_ptr<LingerTimer> linger_timer_;
   std::shared_ptr<Generation> generation_;

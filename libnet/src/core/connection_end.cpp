@@ -108,6 +108,7 @@ void Connection::enter_closing() {
   const error_code code = error_ ? error_.code() : error_code(asio::error::operation_aborted);
   phase_ = Phase::closing;
   connector_.reset();
+  source_.reset();
   idle_timer_.reset();
   linger_timer_.reset();
   if (transport_) {

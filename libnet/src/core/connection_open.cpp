@@ -14,6 +14,22 @@
 /// How a connection comes about: by connecting, or by taking over a transport; and the socket options it then gets.
 namespace libnet::core {
 
+namespace {
+
+/// A socket that is bound already reaches addresses of its own family.
+void check_source(const detail::ConnectRequest& request) {
+  const auto refuse = [](Errc code) { throw SystemError(Error(code, "connect")); };
+  const auto address = request.bound->address();
+  if (!address || request.bound->native_handle() < 0) refuse(Errc::invalid_handle);
+  if (!request.local_address.empty() || request.local_port) refuse(Errc::invalid_argument);
+  const int source = address->family() == Family::ipv4 ? 4 : address->family() == Family::ipv6 ? 6 : 0;
+  if (request.port.has_value() != (source != 0)) refuse(Errc::address_family);
+  const int target = is_ip(request.host) != 0 ? is_ip(request.host) : request.family;
+  if (source != 0 && target != 0 && target != source) refuse(Errc::address_family);
+}
+
+}  // namespace
+
 void Connection::check_connectable(const detail::ConnectRequest& request) const {
   const auto refuse = [](Errc code) { throw SystemError(Error(code, "connect")); };
   if (phase_ == Phase::connecting || connected()) refuse(Errc::already_connected);
@@ -25,10 +41,23 @@ void Connection::check_connectable(const detail::ConnectRequest& request) const 
   if (request.family != 0 && request.family != 4 && request.family != 6) refuse(Errc::address_family);
   if ((request.hints & ~(AI_ADDRCONFIG | AI_V4MAPPED | AI_ALL)) != 0) refuse(Errc::invalid_argument);
   if (request.attempt_timeout && request.attempt_timeout->count() <= 0) refuse(Errc::out_of_range);
+  if (request.bound) check_source(request);
 }
 
-void Connection::connect(const detail::ConnectRequest& request, bool half_open_by_default) {
+/// Takes what the caller gives to connect from, or what the socket was made with.
+void Connection::choose_source(detail::ConnectRequest& request) {
+  if (!request.bound && phase_ == Phase::fresh && source_) request.bound = *source_;
+  if (!request.bound) return;
+  request.auto_select_family = false;  // it serves for one attempt
+  const auto address = request.bound->address();
+  if (request.family != 0 || !address || address->family() == Family::unix_path) return;
+  request.family = address->family() == Family::ipv4 ? 4 : 6;
+}
+
+void Connection::connect(detail::ConnectRequest request, bool half_open_by_default) {
+  choose_source(request);
   check_connectable(request);
+  if (request.bound) connect_from(*request.bound);
   half_open_ = options_->allow_half_open.value_or(half_open_by_default);
   error_ = {};
   transport_.reset();
@@ -46,8 +75,8 @@ void Connection::connect(const detail::ConnectRequest& request, bool half_open_b
   if (request.auto_select_family.value_or(default_auto_select_family())) {
     attempted_ = std::make_unique<std::vector<std::string>>();
   }
-  connector_ =
-      std::make_unique<Connector>(loop_, request, options_->block_list, static_cast<Connector::Client&>(*this));
+  connector_ = std::make_unique<Connector>(loop_, std::move(request), options_->block_list,
+                                           static_cast<Connector::Client&>(*this));
   touch();
   wake();
 }

@@ -36,9 +36,9 @@ class Connector::TimeLimit final : public reactor::Timer {
   Connector& connector_;
 };
 
-Connector::Connector(std::shared_ptr<reactor::Loop> loop, const detail::ConnectRequest& request,
-                     const BlockList* blocked, Client& client)
-    : loop_(std::move(loop)), request_(request), blocked_(blocked), client_(client) {
+Connector::Connector(std::shared_ptr<reactor::Loop> loop, detail::ConnectRequest request, const BlockList* blocked,
+                     Client& client)
+    : loop_(std::move(loop)), request_(std::move(request)), blocked_(blocked), client_(client) {
   if (request_.timeout.count() > 0) {
     time_limit_ = std::make_unique<TimeLimit>(*this);
     loop_->start(*time_limit_, loop_->precise_now() + request_.timeout);

@@ -49,7 +49,7 @@ class Connector final : private reactor::Task, private reactor::Timer, private C
 
   /// Starts with the next turn of the loop.
   /// @param blocked  Where not to connect; null for nothing. Outlives the connector.
-  Connector(std::shared_ptr<reactor::Loop> loop, const detail::ConnectRequest& request, const BlockList* blocked,
+  Connector(std::shared_ptr<reactor::Loop> loop, detail::ConnectRequest request, const BlockList* blocked,
             Client& client);
   ~Connector() override;
 

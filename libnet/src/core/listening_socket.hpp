@@ -1,11 +1,9 @@
 #pragma once
 
-#include <memory>
 #include <optional>
 
-#include <sys/types.h>
-
 #include "libnet/address.hpp"
+#include "libnet/bound_socket.hpp"
 #include "libnet/detail/requests.hpp"
 #include "libnet/errc.hpp"
 #include "reactor/loop.hpp"
@@ -29,7 +27,11 @@ class ListeningSocket final : private reactor::Watch {
 
   /// Binds and listens. A stale Unix-domain socket file is replaced.
   error_code open(const SocketAddress& address, const detail::ListenRequest& request);
-  /// Stops listening at once; removes the file of a Unix-domain socket if it is still the one that was made.
+  /// Listens on a socket that is there already and takes its descriptor, unless that fails.
+  error_code open(const BoundSocket& bound, const detail::ListenRequest& request);
+  error_code open(int descriptor, const detail::ListenRequest& request);
+  /// Stops listening at once. The file of a Unix-domain socket goes too, if it is still the one that was made and nobody
+  /// else has a handle of its BoundSocket.
   void close() noexcept;
 
   struct Accepted {
@@ -46,15 +48,12 @@ class ListeningSocket final : private reactor::Watch {
 
  private:
   void on_ready() override { client_.on_listener_ready(); }
-  error_code bind_and_listen(const SocketAddress& address, const detail::ListenRequest& request);
-  error_code bind(const SocketAddress& address);
-  void note_address(const SocketAddress& asked);
 
   reactor::Loop& loop_;
   Client& client_;
   int descriptor_ = -1;
   std::optional<SocketAddress> address_;
-  std::optional<std::pair<dev_t, ino_t>> file_;  // of a Unix-domain socket
+  BoundSocket bound_;  // what the descriptor came from: it has the file of a Unix-domain socket
 };
 
 }  // namespace libnet::core

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <libnet/bound_socket.hpp>
+#include <libnet/error_code.hpp>
 #include <libnet/options.hpp>
 
 #include <optional>
@@ -23,6 +25,7 @@ class ConnectRequest {
         attempt_timeout(options.auto_select_family_attempt_timeout),
         timeout(options.timeout) {
     if (options.lookup != nullptr) lookup = *options.lookup;
+    if (options.bound != nullptr) bound = *options.bound;
     if (options.stop != nullptr) stop = *options.stop;
   }
 
@@ -31,6 +34,7 @@ class ConnectRequest {
   std::string local_address;
   std::optional<int> port;
   std::optional<int> local_port;
+  std::optional<BoundSocket> bound;
   int family;
   int hints;
   Lookup lookup;
@@ -47,19 +51,28 @@ class ListenRequest {
       : host(options.host),
         path(options.path),
         port(options.port),
+        fd(options.fd),
         backlog(options.backlog),
         ipv6_only(options.ipv6_only),
-        reuse_port(options.reuse_port) {
+        reuse_port(options.reuse_port),
+        readable_all(options.readable_all),
+        writable_all(options.writable_all) {
     if (options.lookup != nullptr) lookup = *options.lookup;
+    if (options.bound != nullptr) bound = *options.bound;
     if (options.stop != nullptr) stop = *options.stop;
   }
 
   std::string host;
   std::string path;
   std::optional<int> port;
+  std::optional<int> fd;
+  std::optional<BoundSocket> bound;
+  error_code failure;  ///< What went wrong while the socket was made that it is to listen on.
   int backlog;
   bool ipv6_only;
   bool reuse_port;
+  bool readable_all;
+  bool writable_all;
   Lookup lookup;
   std::stop_token stop;
 };
