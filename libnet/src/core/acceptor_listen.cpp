@@ -10,8 +10,9 @@ namespace {
 
 /// Such an address needs a scope to be bound to.
 bool is_link_local(const LookupAddress& found) {
-  const std::string& text = found.address;
-  return is_ipv6(text) && text.size() >= 4 && text[0] == 'f' && text[1] == 'e' &&
+  if (is_ip(found.address) != 6) return false;
+  const std::string text = SocketAddress::ip(found.address, 0).address();  // without leading zeros, in small letters
+  return text.size() >= 4 && text.starts_with("fe") &&
          std::string_view("89ab").find(text[2]) != std::string_view::npos;
 }
 
