@@ -2,6 +2,7 @@
 
 #include <libnet/bytes.hpp>
 #include <libnet/chunk.hpp>
+#include <libnet/encoding.hpp>
 
 #include <boost/asio/buffer.hpp>
 
@@ -34,8 +35,16 @@ class Payload {
   Payload(Bytes bytes) noexcept : owner_(std::move(bytes)) {}
   Payload(boost::asio::const_buffer buffer) noexcept
       : view_(static_cast<const std::byte*>(buffer.data()), buffer.size()) {}
+  /// The bytes that `text` stands for. A view of the text if they are its own; else they are made here, and owned.
+  /// Text that is not hex or base64 makes a payload that is not `valid()`.
+  Payload(std::string_view text, Encoding encoding);
 
-  using Owner = std::variant<std::monostate, std::string, std::vector<std::byte>, Bytes>;
+  /// What stands for text that is not hex or base64.
+  struct Invalid {};
+  using Owner = std::variant<std::monostate, std::string, std::vector<std::byte>, Bytes, Invalid>;
+
+  /// False for a payload that cannot be sent: Errc::invalid_argument.
+  [[nodiscard]] bool valid() const noexcept { return owner_.index() != 4; }
 
   /// True if the bytes belong to somebody else.
   [[nodiscard]] bool is_view() const noexcept { return owner_.index() == 0; }
