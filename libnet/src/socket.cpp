@@ -41,9 +41,14 @@ std::unique_ptr<transport::Transport> take_over(const std::shared_ptr<reactor::L
   return made;
 }
 
+void check_type_of_service(int value) {
+  if (value < 0 || value > 255) throw SystemError(Error(Errc::out_of_range, "set_type_of_service"));
+}
+
 }  // namespace
 
 void Socket::open(const executor_type& executor, const SocketOptions& options) {
+  if (options.type_of_service) check_type_of_service(*options.type_of_service);
   const auto loop = reactor::Loop::of(executor);
   std::unique_ptr<transport::Transport> transport;
   if (options.fd) check_descriptor(*options.fd);
@@ -105,6 +110,16 @@ bool Socket::is_paused() const noexcept { return connection_ != nullptr && conne
 
 void Socket::unshift(std::span<const std::byte> bytes) {
   if (auto* connection = usable(connection_, "Socket::unshift")) connection->unshift(bytes);
+}
+
+Socket& Socket::set_encoding(Encoding encoding) {
+  if (auto* connection = usable(connection_, "Socket::set_encoding")) connection->set_encoding(encoding);
+  return *this;
+}
+
+ListenerId Socket::start_receiving(std::unique_ptr<detail::Callable> receiver, bool may_lack_memory) {
+  auto* connection = usable(connection_, "Socket::on_read");
+  return connection != nullptr ? connection->start_receiving(std::move(receiver), may_lack_memory) : ListenerId{};
 }
 
 // --- writing -------------------------------------------------------------------------------------------------------
@@ -233,6 +248,16 @@ Socket& Socket::set_keep_alive(const KeepAlive& keep_alive) {
   if (auto* connection = usable(connection_, "Socket::set_keep_alive")) connection->set_keep_alive(keep_alive);
   return *this;
 }
+
+Socket& Socket::set_type_of_service(int type_of_service) {
+  check_type_of_service(type_of_service);
+  if (auto* connection = usable(connection_, "Socket::set_type_of_service")) {
+    connection->set_type_of_service(type_of_service);
+  }
+  return *this;
+}
+
+int Socket::type_of_service() const noexcept { return connection_ != nullptr ? connection_->type_of_service() : 0; }
 
 Socket& Socket::ref() {
   if (auto* connection = usable(connection_, "Socket::ref")) connection->set_referenced(true);

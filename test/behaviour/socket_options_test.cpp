@@ -5,11 +5,16 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <climits>
+
 using namespace libnet::test;
+using libnet::Errc;
+using libnet::error_code;
 using libnet::Server;
 using libnet::ServerOptions;
 using libnet::Socket;
 using libnet::SocketOptions;
+using libnet::SystemError;
 
 // What the options do to the descriptor, and how often the system is asked for it.
 
@@ -46,6 +51,27 @@ int option(const Socket& socket, int level, int name) {
 bool no_delay(const Socket& socket) { return option(socket, IPPROTO_TCP, TCP_NODELAY) != 0; }
 bool keep_alive(const Socket& socket) { return option(socket, SOL_SOCKET, SO_KEEPALIVE) != 0; }
 int idle_seconds(const Socket& socket) { return option(socket, IPPROTO_TCP, TCP_KEEPIDLE); }
+
+/// The kernel keeps the two lowest bits of a TCP connection, ECN, to itself.
+constexpr int mask = 0xFC;
+
+int type_of_service(World& world, const Socket& socket) {
+  return world.wire() == Wire::tcp6 ? option(socket, IPPROTO_IPV6, IPV6_TCLASS) : option(socket, IPPROTO_IP, IP_TOS);
+}
+std::size_t type_of_service_calls(World& world, const Socket& socket) {
+  return world.wire() == Wire::tcp6 ? calls_for(socket, IPPROTO_IPV6, IPV6_TCLASS)
+                                    : calls_for(socket, IPPROTO_IP, IP_TOS);
+}
+
+template <class Call>
+error_code code_thrown_by(Call call) {
+  try {
+    call();
+  } catch (const SystemError& error) {
+    return error.code();
+  }
+  return {};
+}
 
 /// A connected pair; descriptors are used again, so the calls are counted from here.
 World::Pair fresh_pair(World& world, const SocketOptions& client = {}, const ServerOptions& server = {}) {
@@ -168,10 +194,96 @@ BEHAVIOUR(B192_a_server_s_keep_alive_is_applied_on_accept, tcp_wires) {
   leave(world, pair);
 }
 
+BEHAVIOUR(B194_idle_connections_with_keep_alive_stay_open, all_wires) {
+  world.use_manual_clock();
+  auto [client, server] = world.pair({.keep_alive = true, .keep_alive_initial_delay = 1s}, {.keep_alive = true});
+  Recorder recorder;
+  recorder.watch(client, "client");
+  recorder.watch(server, "server");
+  for (const auto idle : {100ms, 600ms, 3'600'000ms}) {
+    world.advance(idle);
+    world.settle();
+    BOOST_TEST((client.ready_state() == libnet::ReadyState::open));
+    BOOST_TEST((server.ready_state() == libnet::ReadyState::open));
+  }
+  BOOST_TEST(recorder.log().empty());
+  client.end("x");
+  world.run();
+  BOOST_TEST(recorder.received("server") == "x");
+}
+
+BEHAVIOUR(B195_type_of_service_is_applied_once_at_connect_and_later_changes_take_effect, tcp_wires) {
+  for (const bool by_option : {true, false}) {
+    option_calls().clear();
+    Server server(world.io());
+    server.on(event::connection, [](Socket socket) { socket.on(event::end, [] {}); });
+    world.listen(server);
+    Socket client(world.io(), by_option ? SocketOptions{.type_of_service = 0x10} : SocketOptions{});
+    if (!by_option) client.set_type_of_service(0x20).set_type_of_service(0x10);
+    BOOST_TEST(client.type_of_service() == 0x10);
+    world.connect(client, server);
+    world.run_until([&] { return !client.pending(); });
+    BOOST_TEST(client.type_of_service() == 0x10);
+    BOOST_TEST(type_of_service(world, client) == 0x10);
+    BOOST_TEST(type_of_service_calls(world, client) == 1U);
+    client.set_type_of_service(0x10);
+    BOOST_TEST(type_of_service_calls(world, client) == 1U);
+    for (const int value : {0x00, 0xFF, 0x3F, 0x10, 0x00}) {
+      client.set_type_of_service(value);
+      BOOST_TEST((client.type_of_service() & mask) == (value & mask));
+      BOOST_TEST((type_of_service(world, client) & mask) == (value & mask));
+    }
+    server.close();
+    client.destroy();
+    world.run();
+  }
+}
+
+BEHAVIOUR(B195_type_of_service_is_applied_by_async_connect_awaited, tcp_wires) {
+  Server server(world.io());
+  server.on(event::connection, [](Socket socket) { socket.on(event::end, [] {}); });
+  world.listen(server);
+  const auto options = world.connect_options(server);
+  world.await([](libnet::ConnectOptions where) -> asio::awaitable<void> {
+    Socket client =
+        co_await libnet::async_connect(co_await asio::this_coro::executor, where, {.type_of_service = 0x3C});
+    BOOST_TEST(client.type_of_service() == 0x3C);
+    client.set_type_of_service(0xFF);
+    BOOST_TEST((client.type_of_service() & mask) == 0xFC);
+    client.destroy();
+  }(options));
+  server.close();
+  world.run();
+}
+
+BEHAVIOUR(B195_an_accepted_socket_has_a_type_of_service_too_and_untouched_nothing_is_set, tcp_wires) {
+  auto pair = fresh_pair(world);
+  BOOST_TEST(pair.client.type_of_service() == 0);
+  BOOST_TEST(type_of_service_calls(world, pair.client) == 0U);
+  pair.server.set_type_of_service(0x28);
+  BOOST_TEST(type_of_service(world, pair.server) == 0x28);
+  BOOST_TEST(pair.server.type_of_service() == 0x28);
+  leave(world, pair);
+}
+
+BEHAVIOUR(B195_type_of_service_outside_its_range_throws, all_wires) {
+  auto [client, server] = world.pair();
+  for (const int value : {-1, 256, 0x10010, INT_MIN, INT_MAX}) {
+    BOOST_TEST(code_thrown_by([&] { client.set_type_of_service(value); }) == Errc::out_of_range);
+    BOOST_TEST(code_thrown_by([&] { Socket(world.io(), {.type_of_service = value}); }) == Errc::out_of_range);
+  }
+  BOOST_TEST(client.type_of_service() == 0);
+  client.set_type_of_service(255).set_type_of_service(0);  // both ends of the range
+  BOOST_TEST(client.type_of_service() == 0);
+  client.destroy();
+  server.destroy();
+  world.run();
+}
+
 BEHAVIOUR(B193_all_setters_are_legal_in_every_state, all_wires) {
   const auto set_all = [](Socket socket) {
-    socket.set_no_delay(false).set_no_delay().set_keep_alive(true, 1s).set_keep_alive().set_timeout(1h).set_timeout(
-        0ms);
+    socket.set_no_delay(false).set_no_delay().set_keep_alive(true, 1s).set_keep_alive();
+    socket.set_timeout(1h).set_timeout(0ms).set_type_of_service(8).set_type_of_service(0);
   };
   Socket fresh(world.io());
   set_all(fresh);

@@ -44,6 +44,7 @@ struct SocketOptions {
   bool keep_alive = false;
   std::chrono::milliseconds keep_alive_initial_delay{0};
   std::chrono::milliseconds timeout{0};  ///< As `set_timeout`; 0: none.
+  std::optional<int> type_of_service{};  ///< As `set_type_of_service`, 0..255.
   /// A stream socket to take over; the socket's from then on, unless the constructor throws. If it is not connected,
   /// the first `connect()` uses it, with the address it is bound to.
   std::optional<int> fd{};

@@ -5,7 +5,9 @@
 #include <libnet/chunk.hpp>
 #include <libnet/detail/handler_operation.hpp>
 #include <libnet/detail/listener_table.hpp>
+#include <libnet/detail/receiver.hpp>
 #include <libnet/detail/requests.hpp>
+#include <libnet/encoding.hpp>
 #include <libnet/error.hpp>
 #include <libnet/event.hpp>
 #include <libnet/options.hpp>
@@ -241,6 +243,40 @@ class Socket {
   void unshift(std::span<const std::byte> bytes);
   void unshift(std::string_view text) { unshift(std::as_bytes(std::span(text))); }
 
+  /// From now on 'data' and `async_read` give text, in UTF-8, that the received bytes stand for; Encoding::bytes goes back.
+  ///
+  /// What is no whole character or group yet is held for the next chunk; at the end of the input, also of a connection that
+  /// fails, it is delivered as U+FFFD, or as the last group of base64. A piece that decodes to nothing is not delivered.
+  /// With another encoding, held bytes are decoded by that; Encoding::bytes, `async_read_some` and `on_read`, which give
+  /// the bytes themselves, get them first. Bytes that are put back come again as they are. `bytes_read()` counts bytes.
+  /// Legal in every state; a socket that connects again keeps its encoding.
+  /// Allocation: none per message.
+  /// Source: Node stream `readable.setEncoding`.
+  Socket& set_encoding(Encoding encoding);
+
+  /// Receives into the caller's memory, in place of 'data' events; 'end' and all others come as ever.
+  ///
+  /// @param buffer  Where bytes are put, from its beginning, for each read: a std::span<std::byte> or an
+  ///                asio::mutable_buffer. Stays the caller's, and must live until the listener is removed or 'close' came.
+  /// @param f       Called after each read with (nread [bytes], buffer as std::span<std::byte>). Returns nothing, or a
+  ///                bool: false stops the reading, as `pause()` does, until `resume()`.
+  /// @return        Names the listener for `off`. A further call of `on_read` takes the place of the first.
+  /// @throws SystemError: Errc::busy while a read waits or with 'data' listeners; Errc::invalid_argument for an empty
+  ///         buffer.
+  /// Allocation: none per message.
+  /// Source: Node net `new net.Socket({ onread })`.
+  template <detail::Memory M, detail::ReceiverFunction F>
+  ListenerId on_read(M&& buffer, F&& f) {
+    const std::span<std::byte> memory = detail::as_memory(std::forward<M>(buffer));
+    return start_receiving(receiver([memory] { return memory; }, std::forward<F>(f)), false);
+  }
+  /// The same with a buffer for each read: the factory is called once in this call, and once after each read. An empty
+  /// buffer means that there is none now: the reading stops, and `resume()` lets the factory be asked again.
+  template <detail::MemoryFactory Factory, detail::ReceiverFunction F>
+  ListenerId on_read(Factory&& buffer_factory, F&& f) {
+    return start_receiving(receiver(std::forward<Factory>(buffer_factory), std::forward<F>(f)), true);
+  }
+
   /// @}
   /// @name Writing
   /// @{
@@ -259,6 +295,14 @@ class Socket {
     return start_callback_write(callback<detail::WriteOperation>(std::forward<F>(on_written)), std::move(data));
   }
 
+  /// The same for the bytes that `text` stands for; see Encoding.
+  /// @throws SystemError Errc::invalid_argument for text that is not hex or base64; nothing is sent then.
+  bool write(std::string_view text, Encoding encoding) { return write(Payload(text, encoding)); }
+  template <detail::CallbackFor<std::size_t> F>
+  bool write(std::string_view text, Encoding encoding, F&& on_written) {
+    return write(Payload(text, encoding), std::forward<F>(on_written));
+  }
+
   /// Writes and completes when the last byte is in the kernel.
   ///
   /// @param data   Views are borrowed until the completion, strings and vectors adopted, Bytes shared.
@@ -270,6 +314,12 @@ class Socket {
   template <detail::TokenFor<void(error_code, std::size_t)> Token = use_awaitable_t>
   [[nodiscard]] auto async_write(Payload data, Token&& token = {}) {
     return initiate<detail::WriteOperation, Kind::write, &Socket::start_write>(token, std::move(data));
+  }
+  /// The same for the bytes that `text` stands for; the count is that of the bytes. The text is borrowed as a view is.
+  /// Errors: also Errc::invalid_argument for text that is not hex or base64; nothing is sent then.
+  template <detail::TokenFor<void(error_code, std::size_t)> Token = use_awaitable_t>
+  [[nodiscard]] auto async_write(std::string_view text, Encoding encoding, Token&& token = {}) {
+    return async_write(Payload(text, encoding), std::forward<Token>(token));
   }
 
   /// Writes from the caller's buffers, at most 64 KiB: Asio's AsyncWriteStream.
@@ -316,6 +366,13 @@ class Socket {
   Socket& end(F&& on_finish) {
     return end(Payload(), std::forward<F>(on_finish));
   }
+  /// With the bytes that `text` stands for; see Encoding.
+  /// @throws SystemError Errc::invalid_argument for text that is not hex or base64; nothing is sent or ended then.
+  Socket& end(std::string_view text, Encoding encoding) { return end(Payload(text, encoding)); }
+  template <detail::CallbackFor<> F>
+  Socket& end(std::string_view text, Encoding encoding, F&& on_finish) {
+    return end(Payload(text, encoding), std::forward<F>(on_finish));
+  }
 
   /// The same, awaited: completes when everything is flushed and the end is sent; at once if it was.
   /// Signature void(error_code). Cancelling only stops the waiting. Views in `data` are copied when it starts.
@@ -328,6 +385,12 @@ class Socket {
     requires(!std::is_convertible_v<Token, Payload>)
   [[nodiscard]] auto async_end(Token&& token = {}) {
     return async_end(Payload(), std::forward<Token>(token));
+  }
+  /// With the bytes that `text` stands for. Errors: also Errc::invalid_argument for text that is not hex or base64;
+  /// nothing is sent or ended then.
+  template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
+  [[nodiscard]] auto async_end(std::string_view text, Encoding encoding, Token&& token = {}) {
+    return async_end(Payload(text, encoding), std::forward<Token>(token));
   }
 
   /// Closes at once: the queue is dropped, waiting operations get operation_aborted, 'close' follows. Harmless when
@@ -417,6 +480,13 @@ class Socket {
   Socket& set_keep_alive(bool enable = false, std::chrono::milliseconds initial_delay = {}) {
     return set_keep_alive({.enable = enable, .initial_delay = initial_delay});
   }
+  /// IP_TOS, and IPV6_TCLASS where the connection is IPv6. Set before the connection exists it is kept and applied once;
+  /// of a TCP connection the kernel keeps the lowest two bits, ECN, to itself. Ignored by Unix-domain sockets.
+  /// @throws SystemError Errc::out_of_range outside 0..255.
+  /// Source: Node net `socket.setTypeOfService`; RFC 2474.
+  Socket& set_type_of_service(int type_of_service);
+  /// What the kernel says; what was set, or 0, where there is no connection to ask.
+  [[nodiscard]] int type_of_service() const noexcept;
   /// Whether an open connection keeps `run()` from returning (it does by default).
   Socket& ref();
   Socket& unref();
@@ -496,6 +566,11 @@ class Socket {
   static std::unique_ptr<detail::Callable> callable(F&& listener) {
     return std::make_unique<detail::CallableFor<std::decay_t<F>, A...>>(std::forward<F>(listener));
   }
+  template <class Factory, class F>
+  static std::unique_ptr<detail::Callable> receiver(Factory&& factory, F&& function) {
+    return std::make_unique<detail::Receiver<std::decay_t<Factory>, std::decay_t<F>>>(std::forward<Factory>(factory),
+                                                                                      std::forward<F>(function));
+  }
 
   void start_connect(detail::VoidOperation& operation, const detail::ConnectRequest& request);
   void start_read(detail::ReadOperation& operation);
@@ -508,6 +583,7 @@ class Socket {
   void start_close(detail::VoidOperation& operation);
   void start_wait(detail::EventOperation& operation, SocketEvent event);
 
+  ListenerId start_receiving(std::unique_ptr<detail::Callable> receiver, bool may_lack_memory);
   ListenerId add_listener(SocketEvent event, std::unique_ptr<detail::Callable> listener,
                           detail::ListenerTable::Place place, bool once);
   std::size_t count_listeners(SocketEvent event) const noexcept;

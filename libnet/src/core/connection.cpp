@@ -8,6 +8,7 @@
 
 #include "core/acceptor.hpp"
 #include "core/connection_timers.hpp"
+#include "core/intake.hpp"
 #include "core/kept_options.hpp"
 #include "core/log.hpp"
 
@@ -36,6 +37,7 @@ Connection::Connection(std::shared_ptr<reactor::Loop> loop, std::shared_ptr<cons
       options_(std::move(options)),
       id_(next_id()),
       half_open_(options_->allow_half_open.value_or(false)),
+      type_of_service_(static_cast<std::int16_t>(options_->type_of_service.value_or(-1))),
       no_delay_(options_->no_delay) {
   if (options_->timeout.count() > 0) set_timeout(options_->timeout);
 }
@@ -173,7 +175,8 @@ void Connection::listener_threw(std::exception_ptr exception) {
 
 ListenerId Connection::add_listener(SocketEvent event, std::unique_ptr<detail::Callable> listener,
                                     detail::ListenerTable::Place place, bool once) {
-  if (event == SocketEvent::data && reader_ != nullptr) throw SystemError(Error(Errc::busy, "read"));
+  if (event == SocketEvent::data && (reader_ != nullptr || listens(receiving)))
+    throw SystemError(Error(Errc::busy, "read"));
   const ListenerId id = listeners_.add(index(event), std::move(listener), place, once);
   if (event == SocketEvent::data && flow_ == Flow::discarding) flow_ = Flow::automatic;
   if (event == SocketEvent::data || event == SocketEvent::end) mark(due_input);

@@ -21,6 +21,7 @@
 namespace libnet::core {
 
 class Generation;
+struct Intake;
 
 /// The state of one socket: opens, flows, ends, fails and closes. docs/design/0003 draws it.
 ///
@@ -83,6 +84,8 @@ class Connection final : public Emitter,
   void pause();
   void resume();
   void unshift(std::span<const std::byte> bytes);
+  void set_encoding(Encoding encoding);
+  ListenerId start_receiving(std::unique_ptr<detail::Callable> receiver, bool may_lack_memory);
   /// @}
 
   /// @name Writing
@@ -125,6 +128,8 @@ class Connection final : public Emitter,
   std::chrono::milliseconds timeout() const noexcept;
   void set_no_delay(bool enable);
   void set_keep_alive(const KeepAlive& keep_alive);
+  void set_type_of_service(int value);
+  int type_of_service() const noexcept;
   /// @}
 
   /// @name State
@@ -176,6 +181,9 @@ class Connection final : public Emitter,
 
   ~Connection() override;
 
+  /// The kind of listener that `on_read` adds; no event.
+  static constexpr std::uint8_t receiving = detail::ListenerTable::kinds - 1;
+
   static std::uint8_t index(SocketEvent event) noexcept { return static_cast<std::uint8_t>(event); }
 
   // connection.cpp
@@ -219,15 +227,17 @@ class Connection final : public Emitter,
   void apply_options();
   KeepAlive current_keep_alive() const noexcept;
   void apply_keep_alive() noexcept;
+  void apply_type_of_service() noexcept;
   void set_option(int level, int name, int value) noexcept;
 
   // connection_input.cpp
-  bool listens_for_data() const noexcept;
+  bool listeners_consume() const noexcept;
   bool accept_reader(Operation& operation);
   void begin_reading(Operation& operation);
   void handle_input();
   void read_once();
   transport::Result read_into(std::span<std::byte> memory);
+  transport::Result read_piece(Block& block);
   void read_for_operation(detail::ReadOperation& operation);
   void read_for_operation(detail::ReadSomeOperation& operation);
   void read_for_listeners();
@@ -246,7 +256,18 @@ class Connection final : public Emitter,
   bool somebody_hears_the_end();
   void deliver_end();
 
+  // connection_intake.cpp
+  Intake& intake();
+  bool decodes() const noexcept;
+  void put_behind(std::span<const std::byte> bytes);
+  void release_held();
+  bool flush_held();
+  transport::Result read_text(Block& text);
+  void read_for_receiver();
+  void tell_receiver(std::size_t bytes);
+
   // connection_output.cpp
+  void refuse_invalid(Operation* operation, const char* verb);
   error_code refuse_write() const noexcept;
   void refused(detail::WriteOperation* operation, const error_code& code);
   bool overflows(Operation* operation);
@@ -291,6 +312,7 @@ class Connection final : public Emitter,
   Operation* reader_ = nullptr;
   Block lease_;  // what the last async_read gave
   std::unique_ptr<std::string> pushed_back_;
+  std::unique_ptr<Intake> intake_;  // of a socket with an encoding or a receiver
   std::unique_ptr<Connector> connector_;
   std::unique_ptr<BoundSocket> source_;  // what it connects from, or did: its file lasts as long
   std::unique_ptr<IdleTimer> idle_timer_;
@@ -312,6 +334,7 @@ class Connection final : public Emitter,
   Flow flow_ = Flow::automatic;
   std::uint8_t due_ = 0;
   bool half_open_ = false;
+  std::int16_t type_of_service_;  // as it was set; negative: it was not
   bool no_delay_;
   bool need_drain_ = false;
   bool destroyed_ = false;  // by the user: later calls say so

@@ -1,6 +1,7 @@
 #include "core/acceptor.hpp"
 #include "core/connection.hpp"
 #include "core/connection_timers.hpp"
+#include "core/intake.hpp"
 
 /// How a connection ends: by both sides, by an error, at once, or lingering.
 namespace libnet::core {
@@ -123,6 +124,7 @@ void Connection::enter_closing() {
   finish_waiters(code);
   decide_closers(error_ || destroyed_ ? code : error_code());
   pushed_back_.reset();
+  if (intake_) intake_->decoder.forget_held();
   if (error_) due_ = static_cast<std::uint8_t>(due_ | due_error);
   if (generation_) generation_->connection_gone(*this);  // its server's 'close' comes before ours
   close_round_ = loop_->round();

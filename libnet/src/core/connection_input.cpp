@@ -15,11 +15,11 @@ constexpr std::size_t small_read = 4 * 1024;
 
 }  // namespace
 
-bool Connection::listens_for_data() const noexcept { return listens(index(SocketEvent::data)); }
+bool Connection::listeners_consume() const noexcept { return listens(index(SocketEvent::data)) || listens(receiving); }
 
 /// Whether the operation becomes the reader; if not, it was completed.
 bool Connection::accept_reader(Operation& operation) {
-  if (reader_ != nullptr || listens_for_data()) {
+  if (reader_ != nullptr || listeners_consume()) {
     finish(operation, Errc::busy);
     return false;
   }
@@ -45,6 +45,7 @@ void Connection::start_read(detail::ReadOperation& operation) {
 void Connection::start_read_some(detail::ReadSomeOperation& operation) {
   if (operation.buffers.total == 0 && !destroyed()) return finish(operation, {});
   if (!accept_reader(operation)) return;
+  release_held();
   begin_reading(operation);
 }
 
@@ -64,7 +65,7 @@ void Connection::pause() {
 
 void Connection::resume() {
   if (flow_ == Flow::lingering) return;
-  flow_ = listens_for_data() || reader_ != nullptr ? Flow::automatic : Flow::discarding;
+  flow_ = listeners_consume() || reader_ != nullptr ? Flow::automatic : Flow::discarding;
   mark(due_input);
 }
 
@@ -79,16 +80,18 @@ void Connection::unshift(std::span<const std::byte> bytes) {
 void Connection::handle_input() {
   if (!connected() || read_side_ != ReadSide::open) return;
   if (flow_ == Flow::lingering) return discard_input();
-  if (reader_ != nullptr || flow_ == Flow::discarding || (flow_ == Flow::automatic && listens_for_data())) {
+  if (reader_ != nullptr || flow_ == Flow::discarding || (flow_ == Flow::automatic && listeners_consume())) {
     return read_once();
   }
   watch_input();
 }
 
 void Connection::read_once() {
-  if (pushed_back_ && reader_ == nullptr) return deliver_pushed_back();
+  const bool receives = reader_ == nullptr && listens(receiving);
+  if (pushed_back_ && reader_ == nullptr && !receives) return deliver_pushed_back();
   if (!pushed_back_ && !may_have_input()) return;
   if (phase_ == Phase::failing) linger_timer_.reset();  // somebody consumes
+  if (receives) return read_for_receiver();
   if (reader_ == nullptr) return read_for_listeners();
   if (reader_->kind == Operation::Kind::read) return read_for_operation(static_cast<detail::ReadOperation&>(*reader_));
   read_for_operation(static_cast<detail::ReadSomeOperation&>(*reader_));
@@ -116,9 +119,15 @@ transport::Result Connection::read_into(std::span<std::byte> memory) {
   return result;
 }
 
+/// The same with a block, where an encoding makes text of what the transport gives.
+transport::Result Connection::read_piece(Block& block) {
+  if (!pushed_back_ && decodes()) return read_text(block);
+  return read_into({block.data(), block.size()});
+}
+
 void Connection::read_for_operation(detail::ReadOperation& operation) {
   Block block = Block::take();
-  const transport::Result result = read_into({block.data(), block.size()});
+  const transport::Result result = read_piece(block);
   if (result.bytes != 0) {
     if (result.bytes <= small_read) {
       lease_ = Block::take(result.bytes);
@@ -148,11 +157,8 @@ void Connection::read_for_operation(detail::ReadSomeOperation& operation) {
 
 void Connection::read_for_listeners() {
   Block block = Block::take();
-  const transport::Result result = transport_->try_read({block.data(), block.size()});
-  if (result.bytes != 0) {
-    count_input(result.bytes);
-    if (flow_ != Flow::discarding) emit(SocketEvent::data, Chunk(block.data(), result.bytes));
-  }
+  const transport::Result result = read_piece(block);
+  if (result.bytes != 0 && flow_ != Flow::discarding) emit(SocketEvent::data, Chunk(block.data(), result.bytes));
   after_read(result);
 }
 
@@ -167,6 +173,7 @@ void Connection::after_read(const transport::Result& result) {
   if (result.bytes == 0 && result.status == transport::Status::end) return input_ended();
   if (result.bytes == 0 && result.status == transport::Status::error) return input_failed(result.error);
   if (result.bytes == 0 && result.status == transport::Status::would_block && phase_ == Phase::failing) {
+    if (flush_held()) return;
     return enter_closing();  // nothing more can be read
   }
   const bool more = result.status != transport::Status::would_block || pushed_back_ || transport_->ready_to_read();
@@ -187,11 +194,12 @@ void Connection::watch_input() {
       if (phase_ == Phase::failing) start_linger_timer();
       break;
     case transport::Waiting::nothing:
+      if (phase_ == Phase::failing && flush_held()) return;
       if (phase_ == Phase::failing) return enter_closing();
       if (!pushed_back_) static_cast<void>(transport_->ready_to_read());
       break;
     case transport::Waiting::end:
-      if (phase_ == Phase::failing) return enter_closing();
+      if (phase_ == Phase::failing) return input_ended();
       if (end_may_be_told() && (!half_open_ || somebody_hears_the_end())) input_ended();
       break;
     case transport::Waiting::error: input_failed(peek.error); break;
@@ -199,6 +207,7 @@ void Connection::watch_input() {
 }
 
 void Connection::input_ended() {
+  if (flush_held()) return;
   if (phase_ == Phase::failing) return enter_closing();  // an error never becomes a clean end
   read_side_ = ReadSide::ending;
   if (reader_ != nullptr) {
@@ -207,6 +216,7 @@ void Connection::input_ended() {
 }
 
 void Connection::input_failed(const error_code& code) {
+  if (flush_held()) return;
   if (phase_ == Phase::failing) return enter_closing();
   if (flow_ == Flow::lingering && write_side_ == WriteSide::finished) return enter_closing();  // all was sent
   fail_reading(code);

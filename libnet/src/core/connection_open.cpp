@@ -151,6 +151,7 @@ void Connection::set_option(int level, int name, int value) noexcept {
 void Connection::apply_options() {
   if (no_delay_) set_option(IPPROTO_TCP, TCP_NODELAY, 1);
   if (current_keep_alive().enable) apply_keep_alive();
+  if (type_of_service_ >= 0) apply_type_of_service();
 }
 
 void Connection::set_no_delay(bool enable) {
@@ -183,6 +184,28 @@ void Connection::apply_keep_alive() noexcept {
   if (const int idle = seconds(wanted.initial_delay)) set_option(IPPROTO_TCP, TCP_KEEPIDLE, idle);
   if (const int interval = seconds(wanted.interval)) set_option(IPPROTO_TCP, TCP_KEEPINTVL, interval);
   if (wanted.count > 0) set_option(IPPROTO_TCP, TCP_KEEPCNT, wanted.count);
+}
+
+void Connection::set_type_of_service(int value) {
+  if (std::exchange(type_of_service_, static_cast<std::int16_t>(value)) != value && connected()) {
+    apply_type_of_service();
+  }
+}
+
+/// An IPv6 socket sends IPv4 packets if its peer's address is mapped. An IPv4 socket does not know the second option.
+void Connection::apply_type_of_service() noexcept {
+  set_option(IPPROTO_IP, IP_TOS, type_of_service_);
+  set_option(IPPROTO_IPV6, IPV6_TCLASS, type_of_service_);
+}
+
+int Connection::type_of_service() const noexcept {
+  int value = 0;
+  const auto asked = [&](int level, int name) {
+    socklen_t length = sizeof value;
+    return ::getsockopt(native_handle(), level, name, &value, &length) == 0;
+  };
+  if (connected() && (asked(IPPROTO_IPV6, IPV6_TCLASS) || asked(IPPROTO_IP, IP_TOS))) return value;
+  return std::max<int>(type_of_service_, 0);
 }
 
 }  // namespace libnet::core

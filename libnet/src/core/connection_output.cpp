@@ -59,7 +59,19 @@ bool Connection::overflows(Operation* operation) {
   return true;
 }
 
+/// Text that is not hex or base64: a `verb()` throws, its twin completes with the error. Nothing else happens.
+void Connection::refuse_invalid(Operation* operation, const char* verb) {
+  const bool throws = operation == nullptr || operation->is_callback;
+  if (!throws) return finish(*operation, Errc::invalid_argument);
+  if (operation != nullptr) operation->abandon();
+  throw SystemError(Error(Errc::invalid_argument, verb));
+}
+
 bool Connection::write(Payload&& data, detail::WriteOperation* operation, Views views) {
+  if (!data.valid()) {
+    refuse_invalid(operation, "write");
+    return false;
+  }
   if (const error_code code = refuse_write()) {
     refused(operation, code);
     return false;
@@ -199,6 +211,7 @@ void Connection::uncork() {
 // --- the end of our side -------------------------------------------------------------------------------------------
 
 void Connection::end(Payload&& data, detail::VoidOperation* operation) {
+  if (!data.valid()) return refuse_invalid(operation, "end");
   const bool last_write = data.size() != 0;
   if (last_write && !refuse_write() && overflows(operation)) return;  // an end without its data would be a lie
   if (last_write) write(std::move(data), nullptr, Views::copied);
