@@ -16,7 +16,9 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <ostream>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -102,6 +104,22 @@ void echo_by_events(libnet::Socket socket) {
   socket.on(event::drain, [socket]() mutable { socket.resume(); });
 }
 
+void echo_text_by_events(libnet::Socket socket) {
+  socket.set_encoding(libnet::Encoding::utf8);
+  socket.on(event::data, [socket](libnet::Chunk text) mutable { socket.write(text, libnet::Encoding::utf8); });
+}
+
+asio::awaitable<void> echo_text(libnet::Socket socket) {
+  socket.set_encoding(libnet::Encoding::latin1);
+  while (auto text = co_await socket.async_read()) co_await socket.async_write(text, libnet::Encoding::utf8);
+}
+
+void echo_from_own_memory(libnet::Socket socket) {
+  const auto memory = std::make_shared<std::array<std::byte, 1024>>();
+  socket.on_read([memory] { return std::span<std::byte>(*memory); },
+                 [socket](std::size_t size, std::span<std::byte> bytes) mutable { socket.write(bytes.first(size)); });
+}
+
 struct Style {
   std::string_view name;
   void (*start)(libnet::Server& server);
@@ -110,6 +128,9 @@ std::ostream& operator<<(std::ostream& out, const Style& style) { return out << 
 
 constexpr std::array styles{
     Style{"events", [](libnet::Server& server) { server.on(event::connection, echo_by_events); }},
+    Style{"events with text", [](libnet::Server& server) { server.on(event::connection, echo_text_by_events); }},
+    Style{"on_read", [](libnet::Server& server) { server.on(event::connection, echo_from_own_memory); }},
+    Style{"awaited with text", [](libnet::Server& server) { server.serve(echo_text); }},
     Style{"awaited", [](libnet::Server& server) { server.serve(echo); }},
     Style{"awaited through one coroutine a message", [](libnet::Server& server) { server.serve(echo_nested); }},
 };

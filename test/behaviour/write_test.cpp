@@ -265,6 +265,9 @@ BEHAVIOUR(B239_write_takes_every_form, all_wires) {
   client.write(std::string("moved "), tally.next());
   client.write(std::span<const std::byte>(bytes), tally.next());
   client.write(bytes, tally.next());
+  std::array<std::byte, 2> own{std::byte{'o'}, std::byte{' '}};
+  client.write(std::span<std::byte>(own), tally.next());
+  client.write("aGV4IA==", libnet::Encoding::base64, tally.next());
   client.write(std::vector<std::byte>(bytes), tally.next());
   client.write(shared, tally.next());
   client.write(Bytes("temporary "), tally.next());
@@ -275,9 +278,9 @@ BEHAVIOUR(B239_write_takes_every_form, all_wires) {
   client.write("nothing", [&] { tally.next()({}, 0); });
   client.end();
   world.run();
-  BOOST_TEST(received == "literal view const moved v v v shared temporary const const error only nothing");
+  BOOST_TEST(received == "literal view const moved v v o hex v shared temporary const const error only nothing");
   BOOST_TEST(tally.each_once_in_order());
-  BOOST_TEST(tally.completions.size() == 14U);
+  BOOST_TEST(tally.completions.size() == 16U);
 }
 
 BEHAVIOUR(B239_async_write_takes_every_form_awaited, all_wires) {

@@ -6,6 +6,7 @@
 
 #include <boost/asio/buffer.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -29,6 +30,7 @@ class Payload {
   Payload(const std::string& text) noexcept : Payload(std::string_view(text)) {}
   Payload(std::string&& text) noexcept : owner_(std::move(text)) {}
   Payload(std::span<const std::byte> bytes) noexcept : view_(bytes) {}
+  Payload(std::same_as<std::span<std::byte>> auto bytes) noexcept : view_(bytes) {}
   Payload(const std::vector<std::byte>& bytes) noexcept : view_(bytes) {}
   Payload(std::vector<std::byte>&& bytes) noexcept : owner_(std::move(bytes)) {}
   Payload(Chunk chunk) noexcept : view_(chunk.data(), chunk.size()) {}
