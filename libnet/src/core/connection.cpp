@@ -37,7 +37,6 @@ Connection::Connection(std::shared_ptr<reactor::Loop> loop, std::shared_ptr<cons
       options_(std::move(options)),
       id_(next_id()),
       half_open_(options_->allow_half_open.value_or(false)),
-      type_of_service_(static_cast<std::int16_t>(options_->type_of_service.value_or(-1))),
       no_delay_(options_->no_delay) {
   if (options_->timeout.count() > 0) set_timeout(options_->timeout);
 }

@@ -167,6 +167,12 @@ class Connection final : public Emitter,
   class IdleTimer;
   class LingerTimer;
 
+  /// What setters put in place of the options.
+  struct Changed {
+    std::optional<KeepAlive> keep_alive;
+    std::optional<int> type_of_service;
+  };
+
   /// What the next step delivers. The order of delivery is that of `deliver_next`.
   enum Due : std::uint8_t {
     due_connect = 1 << 0,
@@ -225,7 +231,9 @@ class Connection final : public Emitter,
   void tell(const Error& failure);
   void opened(std::unique_ptr<transport::Transport> transport);
   void apply_options();
+  Changed& changed();
   KeepAlive current_keep_alive() const noexcept;
+  std::optional<int> wanted_type_of_service() const noexcept;
   void apply_keep_alive() noexcept;
   void apply_type_of_service() noexcept;
   void set_option(int level, int name, int value) noexcept;
@@ -321,7 +329,7 @@ class Connection final : public Emitter,
   Error error_;
   std::shared_ptr<const SocketOptions> options_;
   std::unique_ptr<std::vector<std::string>> attempted_;  // unless no choice of addresses was wanted
-  std::unique_ptr<const KeepAlive> keep_alive_;          // in place of what the options say
+  std::unique_ptr<Changed> changed_;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t linger_began_at_ = 0;  // in bytes read
   std::uint64_t sent_end_at_ = 0;      // in bytes read, while lingering
@@ -334,7 +342,6 @@ class Connection final : public Emitter,
   Flow flow_ = Flow::automatic;
   std::uint8_t due_ = 0;
   bool half_open_ = false;
-  std::int16_t type_of_service_;  // as it was set; negative: it was not
   bool no_delay_;
   bool need_drain_ = false;
   bool destroyed_ = false;  // by the user: later calls say so

@@ -151,7 +151,7 @@ void Connection::set_option(int level, int name, int value) noexcept {
 void Connection::apply_options() {
   if (no_delay_) set_option(IPPROTO_TCP, TCP_NODELAY, 1);
   if (current_keep_alive().enable) apply_keep_alive();
-  if (type_of_service_ >= 0) apply_type_of_service();
+  if (wanted_type_of_service()) apply_type_of_service();
 }
 
 void Connection::set_no_delay(bool enable) {
@@ -165,12 +165,17 @@ void Connection::set_keep_alive(const KeepAlive& keep_alive) {
   const bool same = before.enable == keep_alive.enable && before.initial_delay == keep_alive.initial_delay &&
                     before.interval == keep_alive.interval && before.count == keep_alive.count;
   if (same) return;
-  keep_alive_ = std::make_unique<const KeepAlive>(keep_alive);
+  changed().keep_alive = keep_alive;
   if (connected()) apply_keep_alive();
 }
 
+Connection::Changed& Connection::changed() {
+  if (!changed_) changed_ = std::make_unique<Changed>();
+  return *changed_;
+}
+
 KeepAlive Connection::current_keep_alive() const noexcept {
-  if (keep_alive_) return *keep_alive_;
+  if (changed_ && changed_->keep_alive) return *changed_->keep_alive;
   return {.enable = options_->keep_alive, .initial_delay = options_->keep_alive_initial_delay};
 }
 
@@ -187,15 +192,20 @@ void Connection::apply_keep_alive() noexcept {
 }
 
 void Connection::set_type_of_service(int value) {
-  if (std::exchange(type_of_service_, static_cast<std::int16_t>(value)) != value && connected()) {
-    apply_type_of_service();
-  }
+  if (wanted_type_of_service() == value) return;
+  changed().type_of_service = value;
+  if (connected()) apply_type_of_service();
+}
+
+std::optional<int> Connection::wanted_type_of_service() const noexcept {
+  return changed_ && changed_->type_of_service ? changed_->type_of_service : options_->type_of_service;
 }
 
 /// An IPv6 socket sends IPv4 packets if its peer's address is mapped. An IPv4 socket does not know the second option.
 void Connection::apply_type_of_service() noexcept {
-  set_option(IPPROTO_IP, IP_TOS, type_of_service_);
-  set_option(IPPROTO_IPV6, IPV6_TCLASS, type_of_service_);
+  const int value = wanted_type_of_service().value_or(0);
+  set_option(IPPROTO_IP, IP_TOS, value);
+  set_option(IPPROTO_IPV6, IPV6_TCLASS, value);
 }
 
 int Connection::type_of_service() const noexcept {
@@ -205,7 +215,7 @@ int Connection::type_of_service() const noexcept {
     return ::getsockopt(native_handle(), level, name, &value, &length) == 0;
   };
   if (connected() && (asked(IPPROTO_IPV6, IPV6_TCLASS) || asked(IPPROTO_IP, IP_TOS))) return value;
-  return std::max<int>(type_of_service_, 0);
+  return wanted_type_of_service().value_or(0);
 }
 
 }  // namespace libnet::core
