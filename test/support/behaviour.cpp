@@ -9,6 +9,7 @@
 
 #include "core/connection.hpp"
 #include "reactor/loop.hpp"
+#include "support/case_report.hpp"
 #include "support/record_transport.hpp"
 #include "transport/memory_transport.hpp"
 
@@ -83,6 +84,7 @@ void World::settle() {
 }
 
 void World::await(asio::awaitable<void> coroutine) {
+  note_coroutine();
   bool done = false;
   std::exception_ptr failure;
   asio::co_spawn(*io_, std::move(coroutine), [&](std::exception_ptr thrown) {
@@ -94,6 +96,7 @@ void World::await(asio::awaitable<void> coroutine) {
 }
 
 void World::spawn(asio::awaitable<void> coroutine) {
+  note_coroutine();
   asio::co_spawn(*io_, std::move(coroutine), [](std::exception_ptr thrown) {
     if (thrown) std::rethrow_exception(thrown);
   });

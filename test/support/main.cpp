@@ -1,4 +1,5 @@
 #define BOOST_TEST_MODULE libnet
+#include "support/case_report.hpp"
 #include "support/seed.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -18,8 +19,11 @@ std::uint64_t choose_seed() {
   return std::random_device{}();
 }
 
-struct PrintSeed {
-  PrintSeed() { std::cout << "LIBNET_TEST_SEED=" << seed() << std::endl; }
+struct Announce {
+  Announce() {
+    std::cout << "LIBNET_TEST_SEED=" << seed() << std::endl;
+    start_case_report();
+  }
 };
 
 }  // namespace
@@ -29,6 +33,6 @@ std::uint64_t seed() {
   return chosen;
 }
 
-BOOST_TEST_GLOBAL_FIXTURE(PrintSeed);
+BOOST_TEST_GLOBAL_FIXTURE(Announce);
 
 }  // namespace libnet::test
