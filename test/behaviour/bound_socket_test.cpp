@@ -242,6 +242,29 @@ BEHAVIOUR(a_source_of_another_family_is_refused, real_wires) {
   BOOST_TEST((client.ready_state() == ReadyState::open));
 }
 
+BEHAVIOUR(a_source_is_kept_while_the_backlog_of_a_path_is_full, unix_wire) {
+  const SocketAddress address = SocketAddress::unix_socket(world.new_path());
+  RawSocket listener(Family::unix_path);
+  BOOST_REQUIRE(listener.bind(address) == 0);
+  BOOST_REQUIRE(listener.listen() == 0);
+  std::vector<RawSocket> waiting;
+  do {
+    waiting.emplace_back(Family::unix_path, SOCK_STREAM | SOCK_NONBLOCK);
+  } while (waiting.back().connect(address) == 0);
+  BOOST_TEST(waiting.size() > 1U);
+  const BoundSocket source(SocketAddress::unix_socket(world.new_path()));
+  const int descriptor = source.native_handle();
+  const std::string path = address.address();
+  Socket client(world.io());
+  client.connect({.path = path, .bound = &source});
+  world.settle();
+  BOOST_TEST(client.connecting());
+  BOOST_TEST(is_open(descriptor));
+  for (std::size_t i = 1; i < waiting.size(); ++i) ::close(::accept(listener.descriptor(), nullptr, nullptr));
+  world.run_until([&] { return !client.connecting(); });
+  BOOST_TEST(client.native_handle() == descriptor);
+}
+
 BEHAVIOUR(the_file_of_a_client_lasts_as_long_as_its_connection, unix_wire) {
   Listener listener(world);
   const std::string path = world.new_path();

@@ -78,22 +78,6 @@ class StrictMask {
   mode_t before_;
 };
 
-/// Leaves descriptor 0 to the next one who asks for a descriptor.
-class FreeZero {
- public:
-  FreeZero() : kept_(::fcntl(0, F_DUPFD_CLOEXEC, 3)) { ::close(0); }
-  FreeZero(const FreeZero&) = delete;
-  FreeZero& operator=(const FreeZero&) = delete;
-  ~FreeZero() {
-    if (kept_ < 0) return;
-    ::dup2(kept_, 0);
-    ::close(kept_);
-  }
-
- private:
-  int kept_;
-};
-
 }  // namespace
 
 /// These stand in for the system's in this program.
@@ -242,63 +226,6 @@ BEHAVIOUR(B19_where_ports_cannot_be_shared_it_is_an_error, tcp_wires) {
   const std::vector<std::string> found = recorder.of("server");
   BOOST_REQUIRE(found.size() == 1U);
   BOOST_TEST((found[0] == "error(EOPNOTSUPP)" || found[0] == "error(ENOTSUP)"));  // one number on Linux
-}
-
-BEHAVIOUR(B26_descriptor_zero, real_wires) {
-  Server server(world.io());
-  Recorder recorder;
-  recorder.watch(server, "server");
-  world.settle();
-  const FreeZero zero;
-  world.listen(server);
-  BOOST_TEST(server.native_handle() == 0);
-  BOOST_TEST(server.listening());
-  expect_serving(world, server);
-  server.close();
-  BOOST_TEST(::fcntl(0, F_GETFD) < 0);
-  world.run();
-  expect(recorder.of("server"), {"listening", "close"});
-}
-
-BEHAVIOUR(B26_descriptor_zero_given, real_wires) {
-  Server server(world.io());
-  world.settle();
-  const FreeZero zero;
-  const ListenOptions options = world.listen_options();
-  RawSocket raw(world.is_unix() ? Family::unix_path : world.wire() == Wire::tcp4 ? Family::ipv4 : Family::ipv6);
-  BOOST_REQUIRE(raw.descriptor() == 0);
-  BOOST_REQUIRE(
-      raw.bind(world.is_unix() ? SocketAddress::unix_socket(options.path) : SocketAddress::ip(options.host, 0)) == 0);
-  server.listen_fd(::fcntl(0, F_DUPFD_CLOEXEC, 3));
-  raw.close();
-  BOOST_REQUIRE(::dup2(server.native_handle(), 0) == 0);
-  server.close();
-  server.listen_fd(0);
-  BOOST_TEST(server.native_handle() == 0);
-  expect_serving(world, server);
-  server.close();
-  BOOST_TEST(::fcntl(0, F_GETFD) < 0);
-}
-
-BEHAVIOUR(B26_a_connection_with_descriptor_zero, real_wires) {
-  Server server(world.io());
-  Recorder recorder;
-  world.listen(server);
-  Socket client(world.io());
-  server.on(event::connection, [&](const Socket& socket) {
-    recorder.watch(socket, "server");
-    server.close();
-  });
-  recorder.watch(client, "client");
-  const FreeZero zero;
-  world.connect(client, server);
-  client.end("through zero");
-  world.run_until([&] { return !client.connecting(); });
-  BOOST_TEST(client.native_handle() == 0);
-  world.run();
-  BOOST_TEST(recorder.received("server") == "through zero");
-  BOOST_TEST(recorder.count("client:close(false)") == 1u);
-  BOOST_TEST(::fcntl(0, F_GETFD) < 0);
 }
 
 BEHAVIOUR(B27_a_stop_after_the_call_closes_the_server, real_wires) {

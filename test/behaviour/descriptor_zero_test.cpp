@@ -1,0 +1,107 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "support/behaviour.hpp"
+#include "support/raw_socket.hpp"
+
+using namespace libnet::test;
+using libnet::Family;
+using libnet::ListenOptions;
+using libnet::Server;
+using libnet::Socket;
+using libnet::SocketAddress;
+
+// 0 is a descriptor like any other.
+
+namespace {
+
+using Log = std::vector<std::string>;
+
+void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
+
+/// A client gets through to the server, and they exchange a word.
+void expect_serving(World& world, Server server) {
+  std::string answer;
+  const auto listener = server.scoped(server.on(event::connection, [](Socket socket) { socket.end("here"); }));
+  Socket client(world.io());
+  client.on(event::data, [&](const libnet::Chunk& chunk) { answer += chunk; });
+  world.connect(client, server);
+  world.run_until([&] { return answer == "here"; });
+  client.destroy();
+  world.settle();
+}
+
+/// Leaves descriptor 0 to the next one who asks for a descriptor.
+class FreeZero {
+ public:
+  FreeZero() : kept_(::fcntl(0, F_DUPFD_CLOEXEC, 3)) { ::close(0); }
+  FreeZero(const FreeZero&) = delete;
+  FreeZero& operator=(const FreeZero&) = delete;
+  ~FreeZero() {
+    if (kept_ < 0) return;
+    ::dup2(kept_, 0);
+    ::close(kept_);
+  }
+
+ private:
+  int kept_;
+};
+
+}  // namespace
+
+BEHAVIOUR(B26_descriptor_zero, real_wires) {
+  Server server(world.io());
+  Recorder recorder;
+  recorder.watch(server, "server");
+  world.settle();
+  const FreeZero zero;
+  world.listen(server);
+  BOOST_TEST(server.native_handle() == 0);
+  BOOST_TEST(server.listening());
+  expect_serving(world, server);
+  server.close();
+  BOOST_TEST(::fcntl(0, F_GETFD) < 0);
+  world.run();
+  expect(recorder.of("server"), {"listening", "close"});
+}
+
+BEHAVIOUR(B26_descriptor_zero_given, real_wires) {
+  Server server(world.io());
+  world.settle();
+  const FreeZero zero;
+  const ListenOptions options = world.listen_options();
+  RawSocket raw(world.is_unix() ? Family::unix_path : world.wire() == Wire::tcp4 ? Family::ipv4 : Family::ipv6);
+  BOOST_REQUIRE(raw.descriptor() == 0);
+  BOOST_REQUIRE(
+      raw.bind(world.is_unix() ? SocketAddress::unix_socket(options.path) : SocketAddress::ip(options.host, 0)) == 0);
+  server.listen_fd(::fcntl(0, F_DUPFD_CLOEXEC, 3));
+  raw.close();
+  BOOST_REQUIRE(::dup2(server.native_handle(), 0) == 0);
+  server.close();
+  server.listen_fd(0);
+  BOOST_TEST(server.native_handle() == 0);
+  expect_serving(world, server);
+  server.close();
+  BOOST_TEST(::fcntl(0, F_GETFD) < 0);
+}
+
+BEHAVIOUR(B26_a_connection_with_descriptor_zero, real_wires) {
+  Server server(world.io());
+  Recorder recorder;
+  world.listen(server);
+  Socket client(world.io());
+  server.on(event::connection, [&](const Socket& socket) {
+    recorder.watch(socket, "server");
+    server.close();
+  });
+  recorder.watch(client, "client");
+  const FreeZero zero;
+  world.connect(client, server);
+  client.end("through zero");
+  world.run_until([&] { return !client.connecting(); });
+  BOOST_TEST(client.native_handle() == 0);
+  world.run();
+  BOOST_TEST(recorder.received("server") == "through zero");
+  BOOST_TEST(recorder.count("client:close(false)") == 1u);
+  BOOST_TEST(::fcntl(0, F_GETFD) < 0);
+}
