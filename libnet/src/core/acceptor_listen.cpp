@@ -12,8 +12,7 @@ namespace {
 bool is_link_local(const LookupAddress& found) {
   if (is_ip(found.address) != 6) return false;
   const std::string text = SocketAddress::ip(found.address, 0).address();  // without leading zeros, in small letters
-  return text.size() >= 4 && text.starts_with("fe") &&
-         std::string_view("89ab").find(text[2]) != std::string_view::npos;
+  return text.size() >= 4 && text.starts_with("fe") && std::string_view("89ab").find(text[2]) != std::string_view::npos;
 }
 
 bool is_abstract(const std::string& path) { return path.starts_with('\0'); }
