@@ -1,7 +1,7 @@
 #include <cstdlib>
 #include <exception>
-#include <iostream>
 
+#include "common/command_line.hpp"
 #include "program.hpp"
 
 int main(int argument_count, char** arguments) try {
@@ -10,6 +10,6 @@ int main(int argument_count, char** arguments) try {
   if (!options) return status;
   return EchoProgram(*options).run();
 } catch (const std::exception& error) {
-  std::cerr << "libnet-echo: " << error.what() << '\n';
+  complain("libnet-echo", error.what());
   return EXIT_FAILURE;
 }

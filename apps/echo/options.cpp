@@ -1,12 +1,11 @@
 #include "options.hpp"
 
-#include <cstdlib>
 #include <filesystem>
-#include <iostream>
 #include <map>
 
 #include <CLI/CLI.hpp>
 
+#include "common/command_line.hpp"
 #include "echo.hpp"
 
 namespace {
@@ -50,11 +49,6 @@ void add_choice(CLI::App& app, const std::string& name, std::string& chosen,
       });
 }
 
-int complain(const std::string& what) {
-  std::cerr << "libnet-echo: " << what << " (--help lists the options)\n";
-  return EXIT_FAILURE;
-}
-
 }  // namespace
 
 std::optional<Options> parse_options(int argument_count, const char* const* arguments, int& status) {
@@ -76,13 +70,8 @@ std::optional<Options> parse_options(int argument_count, const char* const* argu
       ->capture_default_str();
   add_choice(app, "--style", style, styles, "How it is served");
   add_choice(app, "--reactor", reactor, reactors, "How it learns that sockets are ready");
-  try {
-    app.parse(argument_count, arguments);
-  } catch (const CLI::Success& help) {
-    status = app.exit(help);
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    status = complain(error.what());
+  if (const auto ended = read_command_line(app, "libnet-echo", argument_count, arguments)) {
+    status = *ended;
     return std::nullopt;
   }
   options.echo = styles.at(style);

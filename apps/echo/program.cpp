@@ -10,6 +10,8 @@
 #include <iostream>
 #include <string>
 
+#include "common/command_line.hpp"
+
 namespace asio = boost::asio;
 namespace event = libnet::event;
 
@@ -74,7 +76,7 @@ void EchoProgram::complain(const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);
   } catch (const std::exception& error) {
-    std::cerr << "libnet-echo: " << error.what() << std::endl;
+    ::complain("libnet-echo", error.what());
   }
 }
 
