@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <iostream>
+#include <string>
 #include <utility>
 
 #include "common/command_line.hpp"
@@ -92,15 +93,15 @@ asio::awaitable<void> CatProgram::serve_next() {
   }
 }
 
-asio::awaitable<void> CatProgram::exchange(libnet::Socket socket, std::string greeting) {
+asio::awaitable<void> CatProgram::exchange(libnet::Socket socket, const char* greeting) {
   if (options_.verbose) tell(greeting, socket.remote_address());
   Exchange exchange(std::move(socket), input_, output_, options_);
   co_await exchange.run();
 }
 
 /// The ends of a Unix-domain connection have no address of their own.
-void CatProgram::tell(const std::string& what, const std::optional<libnet::SocketAddress>& whom) const {
-  std::cerr << what + ' ' + (whom ? whom->to_string() : options_.path) + '\n' << std::flush;
+void CatProgram::tell(const char* what, const std::optional<libnet::SocketAddress>& whom) const {
+  std::cerr << std::string(what) + ' ' + (whom ? whom->to_string() : options_.path) + '\n' << std::flush;
 }
 
 // --- ending --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@
 #include <boost/asio/signal_set.hpp>
 
 #include <exception>
-#include <string>
+#include <optional>
 
 #include "options.hpp"
 #include "standard_stream.hpp"
@@ -25,9 +25,9 @@ class CatProgram {
   boost::asio::awaitable<void> connect();
   boost::asio::awaitable<void> serve();
   boost::asio::awaitable<void> serve_next();
-  boost::asio::awaitable<void> exchange(libnet::Socket socket, std::string greeting);
+  boost::asio::awaitable<void> exchange(libnet::Socket socket, const char* greeting);
   libnet::ListenOptions listen_options(const libnet::Lookup& lookup) const;
-  void tell(const std::string& what, const std::optional<libnet::SocketAddress>& whom) const;
+  void tell(const char* what, const std::optional<libnet::SocketAddress>& whom) const;
 
   void signalled(int number);
   void ended(const std::exception_ptr& failure);
