@@ -153,7 +153,7 @@ BEHAVIOUR(B167_error_comes_later_and_once, all_wires) {
   BOOST_TEST(recorder.of("client") == expected, per_element);
 }
 
-BEHAVIOUR(B168_reset_is_an_error_for_the_peer_only, stream_wires) {
+BEHAVIOUR(B168_R7_reset_is_an_error_for_the_peer_only, stream_wires) {
   auto [client, server] = world.pair();
   Recorder recorder;
   recorder.watch(client, "client");
@@ -191,7 +191,7 @@ BEHAVIOUR(B168_reset_reaches_a_reader_awaited, stream_wires) {
   world.run();
 }
 
-BEHAVIOUR(B168_reset_of_a_unix_socket_throws_and_changes_nothing, static_cast<unsigned>(Wire::unix_path)) {
+BEHAVIOUR(B168_R7_reset_of_a_unix_socket_throws_and_changes_nothing, static_cast<unsigned>(Wire::unix_path)) {
   auto [client, server] = world.pair();
   Recorder recorder;
   recorder.watch(server, "server");

@@ -136,7 +136,7 @@ BEHAVIOUR(B150_a_half_open_socket_stays_until_it_is_ended, all_wires) {
   BOOST_TEST(recorder.of("server") == all, per_element);
 }
 
-BEHAVIOUR(B151_half_open_answer_after_the_end, all_wires) {
+BEHAVIOUR(B151_R6_half_open_answer_after_the_end, all_wires) {
   const std::string answer = random_bytes(300'000);
   auto [client, server] = world.pair({}, {.allow_half_open = true});
   Recorder recorder;

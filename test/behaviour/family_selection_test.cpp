@@ -174,7 +174,7 @@ BEHAVIOUR(B99_attempted_addresses, one_wire) {
   BOOST_TEST(off.socket.attempted_addresses().empty());
 }
 
-BEHAVIOUR(B100_a_black_hole_costs_only_its_time, one_wire) {
+BEHAVIOUR(B100_R52_a_black_hole_costs_only_its_time, one_wire) {
   Server server(world.io());
   world.listen(server);
   const FullListener hole("127.0.0.2", server.address()->port());
@@ -206,7 +206,7 @@ BEHAVIOUR(B100_the_real_clock_within_400_ms_awaited, one_wire) {
   }(world, server.address()->port()));
 }
 
-BEHAVIOUR(B100_a_slow_first_address_still_wins, one_wire) {
+BEHAVIOUR(B100_R52_a_slow_first_address_still_wins, one_wire) {
   FullListener slow("127.0.0.2");
   BOOST_TEST_REQUIRE(!slow.failed());
   const FullListener hole("127.0.0.3", slow.address().port());

@@ -334,7 +334,7 @@ void outlive(World& settings, MakeExecutor make_executor) {
 
 }  // namespace
 
-BEHAVIOUR(B233_a_handle_outlives_its_io_context, real_wires) {
+BEHAVIOUR(B233_R8_a_handle_outlives_its_io_context, real_wires) {
   outlive(world, [](asio::io_context& io) { return io.get_executor(); });
 }
 

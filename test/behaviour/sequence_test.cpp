@@ -20,7 +20,7 @@ BEHAVIOUR(B148_end_then_auto_end_then_finish_then_close, all_wires) {
   BOOST_TEST(recorder.received("server") == "hello");
 }
 
-BEHAVIOUR(B151_half_open_answer_after_the_end_awaited, all_wires) {
+BEHAVIOUR(B151_R6_half_open_answer_after_the_end_awaited, all_wires) {
   auto [client, server] = world.pair({.allow_half_open = true}, {.allow_half_open = true});
   world.spawn([](Socket peer) -> asio::awaitable<void> {
     std::string question;

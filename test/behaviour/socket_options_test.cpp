@@ -95,7 +95,7 @@ extern "C" int setsockopt(int descriptor, int level, int name, const void* value
   return real(descriptor, level, name, value, length);
 }
 
-BEHAVIOUR(B189_no_delay_is_set_once_when_asked_for_and_never_touched_otherwise, tcp_wires) {
+BEHAVIOUR(B189_R71_no_delay_is_set_once_when_asked_for_and_never_touched_otherwise, tcp_wires) {
   auto with = fresh_pair(world, {.no_delay = true}, {.no_delay = true});
   BOOST_TEST(no_delay(with.client));
   BOOST_TEST(no_delay(with.server));

@@ -178,11 +178,11 @@ constexpr unsigned one_wire = 1;
 
 }  // namespace
 
-BEHAVIOUR(B252_a_socket_called_from_the_wrong_thread, one_wire) {
+BEHAVIOUR(B252_R64_a_socket_called_from_the_wrong_thread, one_wire) {
   for (const auto& [name, call] : socket_calls()) expect_trap(world, name, false, call);
 }
 
-BEHAVIOUR(B252_a_server_called_from_the_wrong_thread, one_wire) {
+BEHAVIOUR(B252_R64_a_server_called_from_the_wrong_thread, one_wire) {
   for (const auto& [name, call] : server_calls()) expect_trap(world, name, false, call);
 }
 

@@ -360,7 +360,7 @@ BEHAVIOUR(B222_async_drain_at_destroy_is_aborted, all_wires) {
   BOOST_TEST(codes.back() == libnet::Errc::destroyed);
 }
 
-BEHAVIOUR(B221_ten_writers_are_held_above_the_mark, all_wires) {
+BEHAVIOUR(B221_R26_ten_writers_are_held_above_the_mark, all_wires) {
   constexpr std::size_t size = 30'000;
   constexpr std::size_t each = 40;
   auto [client, server] = world.pair();

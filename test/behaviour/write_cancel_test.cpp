@@ -29,7 +29,7 @@ asio::awaitable<void> write_slotted(Socket socket, std::string data, asio::cance
 
 }  // namespace
 
-BEHAVIOUR(B217_C7_cancelled_before_it_started, all_wires) {
+BEHAVIOUR(B217_C7_R11_cancelled_before_it_started, all_wires) {
   for (const cancellation_type type : any_types) {
     auto [client, server] = world.pair();
     Recorder recorder;
@@ -150,7 +150,7 @@ BEHAVIOUR(B217_C7_total_is_ignored_when_partly_sent, all_wires) {
   BOOST_TEST(tally.each_once_in_order());
 }
 
-BEHAVIOUR(B217_C7_partial_and_terminal_fail_the_connection_with_the_true_count, all_wires) {
+BEHAVIOUR(B217_C7_R11_partial_and_terminal_fail_the_connection_with_the_true_count, all_wires) {
   for (const cancellation_type type : {cancellation_type::partial, cancellation_type::terminal}) {
     auto [client, server] = world.pair();
     Recorder recorder;

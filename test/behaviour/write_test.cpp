@@ -310,7 +310,7 @@ BEHAVIOUR(B239_async_write_takes_every_form_awaited, all_wires) {
   BOOST_TEST(received == "literal const const moved twice v v shared temporary const abc");
 }
 
-BEHAVIOUR(B240_corked_scopes_nest_and_release, all_wires) {
+BEHAVIOUR(B240_R71_corked_scopes_nest_and_release, all_wires) {
   auto [client, server] = world.pair();
   Recorder recorder;
   recorder.watch(server, "server");
