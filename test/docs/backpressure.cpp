@@ -34,29 +34,20 @@ asio::awaitable<void> send_many(libnet::Socket socket, int blocks) {
 // [await]
 
 // [events]
-class Sender : public std::enable_shared_from_this<Sender> {
- public:
-  Sender(libnet::Socket socket, int blocks) : socket_(std::move(socket)), left_(blocks) {}
-
-  void start() {
-    socket_.on(event::drain, [self = shared_from_this()] { self->send(); });
-    send();
-  }
-
- private:
-  void send() {
-    while (left_ > 0) {
-      --left_;
-      if (!socket_.write(block_)) break;  // the queue is full: 'drain' calls again
-      most_buffered = std::max(most_buffered, socket_.buffered());
+void send_blocks(libnet::Socket socket, int blocks) {
+  const libnet::Bytes block(std::string(64 * 1024, 'x'));  // made once, never copied
+  auto left = std::make_shared<int>(blocks);
+  auto send = [socket, block, left]() mutable {
+    while (*left > 0) {
+      --*left;
+      if (!socket.write(block)) return;  // the queue is full: 'drain' calls again
+      most_buffered = std::max(most_buffered, socket.buffered());
     }
-    if (left_ == 0) socket_.end();
-  }
-
-  libnet::Socket socket_;
-  libnet::Bytes block_{std::string(64 * 1024, 'x')};  // made once, never copied
-  int left_;
-};
+    socket.end();
+  };
+  socket.on(event::drain, send);
+  send();
+}
 // [events]
 
 /// Reads all, and lets the sender wait in between.
@@ -103,8 +94,7 @@ void awaited() {
 
 void with_listeners() {
   most_buffered = 0;
-  const std::size_t total =
-      received([](const libnet::Socket& socket) { std::make_shared<Sender>(socket, 200)->start(); });
+  const std::size_t total = received([](const libnet::Socket& socket) { send_blocks(socket, 200); });
   claim(total == 200 * 64 * 1024);
   claim(most_buffered < 64 * 1024);  // write() returned true only below the mark
 }
