@@ -38,7 +38,9 @@ std::size_t transferred(const First& first, const Rest&...) noexcept {
 template <class Initiation, class Handler>
 class ThrowingHandler {
  public:
-  ThrowingHandler(const Initiation& started, Handler&& wrapped) : initiation(&started), handler(std::move(wrapped)) {}
+  template <class Wrapped>
+  ThrowingHandler(const Initiation& started, Wrapped&& wrapped)
+      : initiation(&started), handler(std::forward<Wrapped>(wrapped)) {}
 
   template <class... Results>
   void operator()(const error_code& code, Results&&... results) {
@@ -69,8 +71,7 @@ class ThrowingInitiation {
   template <class Handler, class... Arguments>
   void operator()(Handler&& handler, Arguments&&... arguments) {
     using Throwing = ThrowingHandler<Initiation, std::decay_t<Handler>>;
-    initiation_(Throwing(initiation_, std::decay_t<Handler>(std::forward<Handler>(handler))),
-                std::forward<Arguments>(arguments)...);
+    initiation_(Throwing(initiation_, std::forward<Handler>(handler)), std::forward<Arguments>(arguments)...);
   }
 
  private:

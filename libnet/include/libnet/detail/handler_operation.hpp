@@ -34,12 +34,13 @@ struct Elsewhere : Recycled {
 template <class Base, class Handler>
 class HandlerOperation final : public Base {
  public:
-  template <class... Arguments>
-  static HandlerOperation* create(Handler&& handler, const asio::any_io_executor& executor, Arguments&&... arguments) {
+  template <class Given, class... Arguments>
+  static HandlerOperation* create(Given&& handler, const asio::any_io_executor& executor, Arguments&&... arguments) {
     Allocator allocator(associated_allocator(handler));
     HandlerOperation* memory = AllocatorTraits::allocate(allocator, 1);
     try {
-      return new (memory) HandlerOperation(std::move(handler), executor, std::forward<Arguments>(arguments)...);
+      return new (memory)
+          HandlerOperation(std::forward<Given>(handler), executor, std::forward<Arguments>(arguments)...);
     } catch (...) {
       AllocatorTraits::deallocate(allocator, memory, 1);
       throw;
@@ -98,9 +99,9 @@ class HandlerOperation final : public Base {
   using Allocator = typename std::allocator_traits<AnyAllocator>::template rebind_alloc<HandlerOperation>;
   using AllocatorTraits = std::allocator_traits<Allocator>;
 
-  template <class... Arguments>
-  HandlerOperation(Handler&& handler, const asio::any_io_executor& executor, Arguments&&... arguments)
-      : Base(std::forward<Arguments>(arguments)...), handler_(std::move(handler)) {
+  template <class Given, class... Arguments>
+  HandlerOperation(Given&& handler, const asio::any_io_executor& executor, Arguments&&... arguments)
+      : Base(std::forward<Arguments>(arguments)...), handler_(std::forward<Given>(handler)) {
     this->time_limit = associated_time_limit<Handler>::get(handler_, this->time_limit);
     const asio::any_io_executor& own = asio::get_associated_executor(handler_, executor);
     if (own != executor) elsewhere_.reset(new Elsewhere(own));
@@ -146,8 +147,8 @@ class Initiation {
   template <class Handler, class... Arguments>
   void operator()(Handler&& handler, Arguments&&... arguments) {
     using Made = HandlerOperation<Base, std::decay_t<Handler>>;
-    std::decay_t<Handler> own(std::forward<Handler>(handler));
-    (owner_.*Start)(*Made::create(std::move(own), owner_.executor(), Kind), std::forward<Arguments>(arguments)...);
+    (owner_.*Start)(*Made::create(std::forward<Handler>(handler), owner_.executor(), Kind),
+                    std::forward<Arguments>(arguments)...);
   }
 
   /// The whole story of a failure, for the exception.
