@@ -69,7 +69,8 @@ void StandardStream::cancel() {
 StandardInput::StandardInput(const asio::any_io_executor& executor) : stream_(executor, STDIN_FILENO, POLLIN) {}
 
 asio::awaitable<std::string_view> StandardInput::read() {
-  while (!at_end_ && co_await stream_.wait()) {
+  while (!at_end_) {
+    if (!co_await stream_.wait()) break;  // on its own: after && g++ 12 awaits whatever comes before
     const ssize_t size = ::read(STDIN_FILENO, buffer_.data(), buffer_.size());
     at_end_ = size == 0;
     if (size > 0) co_return std::string_view(buffer_.data(), static_cast<std::size_t>(size));

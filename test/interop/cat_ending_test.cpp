@@ -3,6 +3,7 @@
 #include "support/raw_socket.hpp"
 
 #include <csignal>
+#include <cstdlib>
 
 // How libnet-cat ends: its status, and the line that it says.
 namespace libnet::test {
@@ -251,6 +252,23 @@ BOOST_DATA_TEST_CASE(closed_descriptors, data::make({"<&-", ">&-", "<&- >&- 2>&-
   BOOST_TEST(write_until_stuck(peer, "hello") == 5);
   BOOST_TEST(rest_of(shell).ends_with("1\n"));
   ::close(peer);
+}
+
+/// The end of input that is typed is told once; who asks again waits.
+BOOST_AUTO_TEST_CASE(the_end_is_typed_at_a_terminal) {
+  const TemporaryDirectory directory;
+  Place place(Link::ipv4, directory);
+  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  BOOST_REQUIRE((::grantpt(terminal) == 0 && ::unlockpt(terminal) == 0));
+  const Listener listener(place);
+  Process cat = start_cat(place, {"-N"}, {.input = ::ptsname(terminal)});
+  const int peer = listener.accept();
+  BOOST_TEST(write_until_stuck(terminal, "hello\n\x04") == 7);
+  BOOST_TEST(read_up_to(peer, 100) == "hello\n");
+  BOOST_TEST(!is_non_blocking(cat.id(), STDIN_FILENO));
+  ::close(peer);
+  check_end(cat, 0, "");
+  ::close(terminal);
 }
 
 // --- signals -------------------------------------------------------------------------------------------------------
