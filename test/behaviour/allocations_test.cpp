@@ -212,7 +212,8 @@ BOOST_AUTO_TEST_CASE(the_count_sees_every_way_to_the_heap,
   BOOST_TEST(allocations >= 3U);  // the optimiser may take one away
 }
 
-BOOST_DATA_TEST_CASE(R65_no_allocation_an_echoed_message, boost::unit_test::data::make(styles) * reactors, style, reactor) {
+BOOST_DATA_TEST_CASE(R65_no_allocation_an_echoed_message, boost::unit_test::data::make(styles) * reactors, style,
+                     reactor) {
   if (LIBNET_COUNTS_ALLOCATIONS == 0) {
     BOOST_WARN_MESSAGE(false, "SKIPPED: allocations cannot be counted in this build");
     return;

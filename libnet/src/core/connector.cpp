@@ -148,13 +148,13 @@ std::optional<Error> Connector::refuse(const LookupAddress& found) const {
 /// The families by turns, beginning with that of the first address; within a family as found.
 void Connector::order_candidates() {
   const Family first = candidates_.front().family();
-  const auto others = std::stable_partition(candidates_.begin(), candidates_.end(),
-                                            [&](const SocketAddress& address) { return address.family() == first; });
   std::vector<SocketAddress> ordered;
-  ordered.reserve(candidates_.size());
-  for (auto left = candidates_.begin(), right = others; left != others || right != candidates_.end();) {
-    if (left != others) ordered.push_back(*left++);
-    if (right != candidates_.end()) ordered.push_back(*right++);
+  std::vector<SocketAddress> others;
+  for (const SocketAddress& address : candidates_) (address.family() == first ? ordered : others).push_back(address);
+  std::size_t place = 1;
+  for (const SocketAddress& address : others) {
+    ordered.insert(ordered.begin() + static_cast<std::ptrdiff_t>(std::min(place, ordered.size())), address);
+    place += 2;
   }
   candidates_ = std::move(ordered);
 }
