@@ -309,20 +309,22 @@ BEHAVIOUR(B87_connect_uses_the_bound_descriptor, real_wires) {
   BOOST_TEST(!is_open(descriptor));
 }
 
-BEHAVIOUR(B87_connect_uses_the_bound_descriptor_awaited, unix_wire) {
+BEHAVIOUR(B87_connect_uses_the_bound_descriptor_awaited, real_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
     Server server = co_await libnet::async_listen(here.io(), here.listen_options());
     const SocketAddress name = place(here);
     RawSocket raw(name.family());
     BOOST_REQUIRE(raw.bind(name) == 0);
+    const SocketAddress local = raw.local_address();
     Socket client(here.io(), {.fd = ::fcntl(raw.descriptor(), F_DUPFD_CLOEXEC, 0)});
+    raw.close();
     co_await client.async_connect(here.connect_options(server));
     const Socket accepted = co_await server.async_accept();
-    BOOST_TEST((peer_of(accepted) == name));
+    BOOST_TEST((peer_of(accepted) == local));
     co_await client.async_close();
     co_await client.async_connect(here.connect_options(server));
     const Socket second = co_await server.async_accept();
-    BOOST_TEST(peer_of(second).value().address().empty());
+    if (here.is_unix()) BOOST_TEST(peer_of(second).value().address().empty());
   }(world));
 }
 

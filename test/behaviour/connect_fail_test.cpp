@@ -188,7 +188,7 @@ BEHAVIOUR(B74_the_local_port_is_used, tcp_wires) {
   world.run();
 }
 
-BEHAVIOUR(B75_a_local_address_must_be_an_ip, static_cast<unsigned>(Wire::memory)) {
+BEHAVIOUR(B75_a_local_address_must_be_an_ip, tcp_wires) {
   Socket socket(world.io());
   for (const char* text : {"localhost", "127.0.0.1.", "foobar"}) {
     const auto is_right = [](const SystemError& error) { return error.code() == Errc::invalid_address; };

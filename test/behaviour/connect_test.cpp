@@ -107,7 +107,7 @@ BEHAVIOUR(B63_ready_state_is_opening_also_after_end_was_called, real_wires) {
   world.run();
 }
 
-BEHAVIOUR(B64_a_new_socket, static_cast<unsigned>(Wire::memory)) {
+BEHAVIOUR(B64_a_new_socket, real_wires) {
   Socket socket(world.io());
   BOOST_TEST(socket.readable());
   BOOST_TEST(socket.writable());
@@ -236,7 +236,7 @@ BEHAVIOUR(B68_B209_the_awaited_forms_and_what_they_complete_with_awaited, real_w
   world.run();
 }
 
-BEHAVIOUR(B69_a_bad_port_throws, static_cast<unsigned>(Wire::memory)) {
+BEHAVIOUR(B69_a_bad_port_throws, tcp_wires) {
   Socket socket(world.io());
   Recorder recorder;
   recorder.watch(socket, "client");
@@ -252,7 +252,7 @@ BEHAVIOUR(B69_a_bad_port_throws, static_cast<unsigned>(Wire::memory)) {
   BOOST_TEST(recorder.log().empty());
 }
 
-BEHAVIOUR(B69_a_bad_port_awaited, static_cast<unsigned>(Wire::memory)) {
+BEHAVIOUR(B69_a_bad_port_awaited, tcp_wires) {
   world.await([](asio::io_context& io) -> asio::awaitable<void> {
     Socket socket(io);
     for (const int port : {-1, 65536}) {

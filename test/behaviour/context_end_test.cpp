@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/behaviour.hpp"
+#include "support/case_report.hpp"
 
 using namespace libnet::test;
 using libnet::Chunk;
@@ -80,6 +81,7 @@ asio::awaitable<void> sleep_with(Socket socket, Trace trace) {
 /// Everything that can be in flight, then the end of the io_context.
 template <class MakeExecutor>
 void end_with_everything_in_flight(World& settings, int turns, MakeExecutor make_executor) {
+  note_coroutine();
   Trace::State state;
   {
     asio::io_context io;

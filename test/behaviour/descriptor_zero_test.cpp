@@ -105,3 +105,20 @@ BEHAVIOUR(B26_a_connection_with_descriptor_zero, real_wires) {
   BOOST_TEST(recorder.count("client:close(false)") == 1u);
   BOOST_TEST(::fcntl(0, F_GETFD) < 0);
 }
+
+BEHAVIOUR(B26_descriptor_zero_awaited, real_wires) {
+  Server server(world.io());
+  world.settle();
+  const FreeZero zero;
+  server.serve([](Socket socket) -> asio::awaitable<void> { co_await socket.async_write("here"); });
+  world.await([](World& here, Server from) -> asio::awaitable<void> {
+    co_await from.async_listen(here.listen_options());
+    BOOST_TEST(from.native_handle() == 0);
+    Socket client = co_await libnet::async_connect(here.io(), here.connect_options(from));
+    const libnet::Chunk chunk = co_await client.async_read();
+    BOOST_TEST(chunk.to_string() == "here");
+    co_await client.async_close();
+    co_await from.async_close();
+  }(world, server));
+  BOOST_TEST(::fcntl(0, F_GETFD) < 0);
+}

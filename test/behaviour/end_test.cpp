@@ -216,7 +216,7 @@ BEHAVIOUR(B155_end_calls_back_once_just_before_finish, all_wires) {
   BOOST_TEST(recorder.of("server") == expected_server, per_element);
 }
 
-BEHAVIOUR(B155_B223_async_end_awaited, all_wires) {
+BEHAVIOUR(B155_B160_B223_async_end_awaited, all_wires) {
   const std::string data = random_bytes(1'000'000);
   auto [client, server] = world.pair({}, {.allow_half_open = true});
   world.spawn([](Socket peer, std::string expected) -> asio::awaitable<void> {

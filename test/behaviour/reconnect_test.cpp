@@ -62,7 +62,7 @@ BEHAVIOUR(B77_the_same_socket_connects_again_from_close, real_wires) {
   BOOST_TEST(client.listener_count(event::connect) == 0U);  // dropped with the last 'close'
 }
 
-BEHAVIOUR(B77_the_same_socket_connects_again_awaited, real_wires) {
+BEHAVIOUR(B77_B130_the_same_socket_connects_again_awaited, real_wires) {
   Server server(world.io());
   server.serve([](Socket socket) -> asio::awaitable<void> {
     while (const Chunk chunk = co_await socket.async_read()) co_await socket.async_write(chunk);

@@ -152,6 +152,20 @@ BEHAVIOUR(B17_the_backlog, real_wires) {
   world.run();
 }
 
+BEHAVIOUR(B17_the_backlog_awaited, real_wires) {
+  world.await([](World& here) -> asio::awaitable<void> {
+    Server server(here.io());
+    ListenOptions options = here.listen_options();
+    for (const int backlog : {511, 17}) {
+      if (backlog != 511) options.backlog = backlog;
+      last_backlog = -1;
+      co_await server.async_listen(options);
+      BOOST_TEST(last_backlog == backlog);
+      co_await server.async_close();
+    }
+  }(world));
+}
+
 BEHAVIOUR(B17_a_socket_that_listens_already_keeps_its_backlog, real_wires) {
   Server first(world.io());
   world.listen(first);

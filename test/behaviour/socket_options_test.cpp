@@ -177,6 +177,26 @@ BEHAVIOUR(B191_the_initial_delay_is_cut_to_whole_seconds, tcp_wires) {
   leave(world, only_delay);
 }
 
+BEHAVIOUR(B191_the_initial_delay_of_an_awaited_connect_awaited, tcp_wires) {
+  Server server(world.io());
+  world.listen(server);
+  world.await([](World& here, const Server& to) -> asio::awaitable<void> {
+    const libnet::ConnectOptions where = here.connect_options(to);
+    const Socket plain = co_await libnet::async_connect(here.io(), where);
+    BOOST_TEST(!keep_alive(plain));
+    BOOST_TEST(keep_alive_calls(plain) == 0U);
+    const int kernels = idle_seconds(plain);
+    const std::vector<std::pair<std::chrono::milliseconds, int>> delays{
+        {123ms, kernels}, {456'123ms, 456}, {-5s, kernels}, {0ms, kernels}};
+    for (const auto& [delay, seconds] : delays) {
+      const SocketOptions options{.keep_alive = true, .keep_alive_initial_delay = delay};
+      const Socket client = co_await libnet::async_connect(here.io(), where, options);
+      BOOST_TEST(keep_alive(client));
+      BOOST_TEST(idle_seconds(client) == seconds);
+    }
+  }(world, server));
+}
+
 BEHAVIOUR(B192_a_server_s_keep_alive_is_applied_on_accept, tcp_wires) {
   auto pair = fresh_pair(world, {}, {.keep_alive = true, .keep_alive_initial_delay = 1s});
   BOOST_TEST(keep_alive(pair.server));
@@ -210,6 +230,25 @@ BEHAVIOUR(B194_idle_connections_with_keep_alive_stay_open, all_wires) {
   client.end("x");
   world.run();
   BOOST_TEST(recorder.received("server") == "x");
+}
+
+BEHAVIOUR(B194_idle_connections_with_keep_alive_stay_open_awaited, all_wires) {
+  world.use_manual_clock();
+  auto [client, server] = world.pair({.keep_alive = true, .keep_alive_initial_delay = 1s}, {.keep_alive = true});
+  std::string got;
+  world.spawn([](Socket socket, std::string& into) -> asio::awaitable<void> {
+    const libnet::Chunk chunk = co_await socket.async_read();
+    into = chunk.to_string();
+  }(server, got));
+  for (const auto idle : {100ms, 600ms, 3'600'000ms}) {
+    world.advance(idle);
+    world.settle();
+    BOOST_TEST((client.ready_state() == libnet::ReadyState::open));
+    BOOST_TEST((server.ready_state() == libnet::ReadyState::open));
+    BOOST_TEST(got.empty());
+  }
+  world.await([](Socket socket) -> asio::awaitable<void> { co_await socket.async_write("x"); }(client));
+  world.run_until([&] { return got == "x"; });
 }
 
 BEHAVIOUR(B195_type_of_service_is_applied_once_at_connect_and_later_changes_take_effect, tcp_wires) {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "support/behaviour.hpp"
+#include "support/case_report.hpp"
 #include "support/seed.hpp"
 
 using namespace libnet::test;
@@ -104,6 +105,7 @@ asio::awaitable<void> ask(Socket socket, libnet::ConnectOptions where, Findings&
 }  // namespace
 
 BEHAVIOUR(B251_a_server_and_its_clients_each_on_a_strand, real_wires) {
+  note_coroutine();
   Findings findings;
   std::atomic<int> rounds{0};
   asio::io_context io(2);

@@ -62,7 +62,7 @@ void write_hundred(Socket& socket) {
 
 }  // namespace
 
-BEHAVIOUR(R71_a_hundred_small_writes_in_a_listener_are_at_most_two_system_calls, real_wires) {
+BEHAVIOUR(B241_R71_a_hundred_small_writes_in_a_listener_are_at_most_two_system_calls, real_wires) {
   auto [client, server] = world.pair();
   std::size_t received = 0;
   client.on(event::data, [&](Chunk chunk) { received += chunk.size(); });
@@ -74,7 +74,7 @@ BEHAVIOUR(R71_a_hundred_small_writes_in_a_listener_are_at_most_two_system_calls,
   BOOST_TEST(sends_of(server) - before >= 1U);  // the count works
 }
 
-BEHAVIOUR(R71_a_hundred_small_writes_between_two_awaits_are_at_most_two_system_calls, real_wires) {
+BEHAVIOUR(B241_R71_a_hundred_small_writes_between_two_awaits_are_at_most_two_system_calls, real_wires) {
   auto [client, server] = world.pair();
   std::size_t received = 0;
   client.on(event::data, [&](Chunk chunk) { received += chunk.size(); });
@@ -89,7 +89,7 @@ BEHAVIOUR(R71_a_hundred_small_writes_between_two_awaits_are_at_most_two_system_c
   BOOST_TEST(sends_of(server) - before <= 2U);
 }
 
-BEHAVIOUR(R71_several_sockets_written_to_in_a_listener_are_flushed_once_each, real_wires) {
+BEHAVIOUR(B241_R71_several_sockets_written_to_in_a_listener_are_flushed_once_each, real_wires) {
   auto [client, server] = world.pair();
   std::vector<World::Pair> pairs;
   std::size_t received = 0;
