@@ -352,3 +352,29 @@ BEHAVIOUR(B238_one_payload_to_a_thousand_sockets, 8) {
   BOOST_TEST(uses_at_last == 1U);
   BOOST_TEST(received == sockets * bytes.size());
 }
+
+BEHAVIOUR(B238_one_payload_to_a_thousand_sockets_awaited, 8) {
+  constexpr std::size_t sockets = 1000;
+  const Bytes bytes(random_bytes(30'000));
+  std::vector<World::Pair> pairs;
+  std::vector<MemoryTransport*> ends;
+  std::size_t written = 0;
+  for (std::size_t i = 0; i < sockets; ++i) {
+    pairs.push_back(world.pair());
+    ends.push_back(world.memory_ends().client);
+    ends.back()->shape().hold_writable();  // so that all of them hold it at once
+    pairs[i].server.resume();
+    world.spawn([](Socket socket, const Bytes& shared, std::size_t& count) -> asio::awaitable<void> {
+      BOOST_TEST(co_await socket.async_write(shared) == shared.size());
+      ++count;
+      co_await socket.async_end();
+    }(pairs[i].client, bytes, written));
+  }
+  world.settle();
+  BOOST_TEST(written == 0U);
+  BOOST_TEST(bytes.use_count() == sockets + 1);  // shared, not copied
+  for (MemoryTransport* end : ends) end->shape().release_writable();
+  world.run();
+  BOOST_TEST(written == sockets);
+  BOOST_TEST(bytes.use_count() == 1U);
+}
