@@ -178,6 +178,7 @@ BEHAVIOUR(B191_the_initial_delay_is_cut_to_whole_seconds, tcp_wires) {
 }
 
 BEHAVIOUR(B191_the_initial_delay_of_an_awaited_connect_awaited, tcp_wires) {
+  option_calls().clear();
   Server server(world.io());
   world.listen(server);
   world.await([](World& here, const Server& to) -> asio::awaitable<void> {
