@@ -12,12 +12,19 @@ namespace {
 
 namespace ut = boost::unit_test;
 
+/// The samples of a data test are called _0, _1, …; what they prove stands in the name of the test.
+std::string name_of(const ut::test_unit& unit) {
+  const std::string& name = unit.p_name;
+  if (!name.starts_with('_')) return name;
+  return ut::framework::get(unit.p_parent_id, ut::TUT_SUITE).p_name.get() + name;
+}
+
 class CaseReport : public ut::test_observer {
  public:
   void test_unit_start(const ut::test_unit&) override { coroutine_ = false; }
   void test_unit_finish(const ut::test_unit& unit, unsigned long) override {
     if (unit.p_type != ut::TUT_CASE) return;
-    const std::string& name = unit.p_name;
+    const std::string name = name_of(unit);
     const auto& results = ut::results_collector.results(unit.p_id);
     if (!results.passed()) return;
     const bool only_awaited = name.find("_awaited") != std::string::npos;
