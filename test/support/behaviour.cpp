@@ -4,6 +4,7 @@
 #include <boost/test/tree/auto_registration.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <random>
 
@@ -230,7 +231,10 @@ const std::string& Recorder::received(const std::string& name) {
 std::string random_bytes(std::size_t size, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(random());
+  for (std::size_t place = 0; place < size; place += sizeof(std::uint64_t)) {
+    const std::uint64_t word = random();
+    std::memcpy(&bytes[place], &word, std::min(sizeof word, size - place));
+  }
   return bytes;
 }
 
