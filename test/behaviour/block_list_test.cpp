@@ -30,9 +30,6 @@ using libnet::SocketOptions;
 
 namespace {
 
-constexpr auto per_element = boost::test_tools::per_element();
-using Log = std::vector<std::string>;
-
 constexpr auto one_wire = static_cast<unsigned>(Wire::tcp4);
 
 /// The loopback address of the wire.

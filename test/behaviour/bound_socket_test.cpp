@@ -28,15 +28,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using Log = std::vector<std::string>;
-
 constexpr unsigned any_wire = static_cast<unsigned>(Wire::tcp4);
 constexpr unsigned unix_wire = static_cast<unsigned>(Wire::unix_path);
 
-void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
-
 template <class Call>
-Error thrown_by(Call call) {
+Error error_thrown_by(Call call) {
   try {
     call();
   } catch (const libnet::SystemError& error) {
@@ -115,7 +111,7 @@ BEHAVIOUR(a_bound_socket_that_cannot_be_had_throws, real_wires) {
   server.listen(first);
   const SocketAddress taken = first.address().value();
   const std::size_t before = open_descriptors();
-  const Error error = thrown_by([&] { const BoundSocket second(taken); });
+  const Error error = error_thrown_by([&] { const BoundSocket second(taken); });
   BOOST_TEST(error.name() == "EADDRINUSE");
   BOOST_TEST(error.operation() == "bind");
   BOOST_TEST((error.local_address() == taken));
@@ -131,7 +127,8 @@ BEHAVIOUR(R81_a_bound_socket_removes_only_its_own_file, unix_wire) {
   std::ofstream(path) << "somebody else's";
   bound.close();
   BOOST_TEST(fs::is_regular_file(path));
-  BOOST_TEST(thrown_by([&] { const BoundSocket second(SocketAddress::unix_socket(path)); }).name() == "EADDRINUSE");
+  BOOST_TEST(error_thrown_by([&] { const BoundSocket second(SocketAddress::unix_socket(path)); }).name() ==
+             "EADDRINUSE");
   BOOST_TEST(fs::is_regular_file(path));
 }
 
@@ -149,7 +146,7 @@ BEHAVIOUR(R81_a_bound_socket_replaces_a_stale_file, unix_wire) {
 
 BEHAVIOUR(B36_a_bound_socket_with_a_path_that_is_too_long_throws, unix_wire) {
   const std::string path(10000, 'x');
-  BOOST_TEST(thrown_by([&] { const BoundSocket bound(SocketAddress::unix_socket(path)); }).name() == "EINVAL");
+  BOOST_TEST(error_thrown_by([&] { const BoundSocket bound(SocketAddress::unix_socket(path)); }).name() == "EINVAL");
 }
 
 BEHAVIOUR(an_unnamed_bound_socket_gets_an_abstract_name, unix_wire) {
@@ -178,7 +175,7 @@ BEHAVIOUR(B74_a_client_connects_from_a_bound_socket, real_wires) {
   BOOST_TEST(source.native_handle() == -1);
   BOOST_TEST((peer_of(listener.accepted) == address));
   if (world.is_tcp()) BOOST_TEST((client.local_address() == address));
-  BOOST_TEST((thrown_by([&] { Socket(world.io()).connect(options); }).code() == Errc::invalid_handle));
+  BOOST_TEST((error_thrown_by([&] { Socket(world.io()).connect(options); }).code() == Errc::invalid_handle));
   client.destroy();
   BOOST_TEST(!is_open(descriptor));
 }
@@ -229,7 +226,7 @@ BEHAVIOUR(a_source_of_another_family_is_refused, real_wires) {
   const std::string other = world.wire() == Wire::tcp4 ? "::1" : "127.0.0.1";
   Socket client(world.io());
   const auto refused = [&](const ConnectOptions& options) {
-    return thrown_by([&] { client.connect(options); }).code();
+    return error_thrown_by([&] { client.connect(options); }).code();
   };
   BOOST_TEST((refused({.host = other, .port = 1, .bound = &source}) == Errc::address_family));
   if (world.is_tcp()) {
@@ -381,7 +378,7 @@ BEHAVIOUR(B201_sockets_from_descriptors_awaited, any_wire) {
 }
 
 BEHAVIOUR(B201_what_is_no_stream_socket_is_refused, any_wire) {
-  const auto refused = [&](int fd) { return thrown_by([&] { Socket(world.io(), {.fd = fd}); }).code(); };
+  const auto refused = [&](int fd) { return error_thrown_by([&] { Socket(world.io(), {.fd = fd}); }).code(); };
   BOOST_TEST((refused(-1) == Errc::out_of_range));
   int pipe[2];
   BOOST_REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);

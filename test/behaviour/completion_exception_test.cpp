@@ -8,14 +8,6 @@ using libnet::error_code;
 
 // Contract 12: an exception of a completion handler leaves run(), and what was due behind it is delivered by the next.
 
-namespace {
-
-using Log = std::vector<std::string>;
-
-void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
-
-}  // namespace
-
 BEHAVIOUR(C12_an_exception_of_a_completion_handler_leaves_run_and_the_next_run_delivers_the_rest, all_wires) {
   auto [client, server] = world.pair();
   Recorder recorder;

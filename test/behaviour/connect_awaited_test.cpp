@@ -20,9 +20,6 @@ using libnet::SystemError;
 
 namespace {
 
-using Log = std::vector<std::string>;
-constexpr auto per_element = boost::test_tools::per_element();
-
 /// Connects, and notes the code.
 asio::awaitable<void> connect_and_note(Socket socket, ConnectOptions options, std::optional<error_code>& outcome) {
   const auto [code] = co_await socket.async_connect(options, libnet::as_tuple);

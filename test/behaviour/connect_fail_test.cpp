@@ -21,9 +21,6 @@ using libnet::SystemError;
 
 namespace {
 
-constexpr auto per_element = boost::test_tools::per_element();
-using Log = std::vector<std::string>;
-
 /// A listener whose backlog is full: who connects to it waits.
 class FullListener {
  public:

@@ -14,9 +14,6 @@ using libnet::SystemError;
 
 namespace {
 
-constexpr auto per_element = boost::test_tools::per_element();
-using Log = std::vector<std::string>;
-
 /// A server that holds what it accepts.
 struct Host {
   explicit Host(World& world) : server(world.io()) {

@@ -15,22 +15,6 @@ using libnet::SocketAddress;
 
 namespace {
 
-using Log = std::vector<std::string>;
-
-void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
-
-/// A client gets through to the server, and they exchange a word.
-void expect_serving(World& world, Server server) {
-  std::string answer;
-  const auto listener = server.scoped(server.on(event::connection, [](Socket socket) { socket.end("here"); }));
-  Socket client(world.io());
-  client.on(event::data, [&](const libnet::Chunk& chunk) { answer += chunk; });
-  world.connect(client, server);
-  world.run_until([&] { return answer == "here"; });
-  client.destroy();
-  world.settle();
-}
-
 /// Leaves descriptor 0 to the next one who asks for a descriptor.
 class FreeZero {
  public:

@@ -18,9 +18,6 @@ namespace {
 constexpr unsigned one_wire = static_cast<unsigned>(Wire::memory);                      // for what needs no peer
 constexpr unsigned stream_wires = all_wires & ~static_cast<unsigned>(Wire::unix_path);  // those that can reset
 
-using Log = std::vector<std::string>;
-constexpr auto per_element = boost::test_tools::per_element();
-
 const Error cause(Errc::invalid_argument, "test");
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include "support/behaviour.hpp"
 
 using namespace libnet::test;
-using boost::test_tools::per_element;
 using libnet::Chunk;
 using libnet::Error;
 using libnet::error_code;
@@ -19,8 +18,6 @@ using libnet::Socket;
 // B250: run(), run_one() and poll() drive the loop to the same sequences.
 
 namespace {
-
-using Log = std::vector<std::string>;
 
 void drive_by_run(asio::io_context& io) { io.run(); }
 
@@ -125,7 +122,7 @@ BEHAVIOUR(B250_however_the_loop_is_driven, all_wires) {
       {"server", {"drain", "written", "end", "finish callback", "finish", "close(false)"}}};
   for (const auto& [name, log] : expected) {
     const auto expect = [&world, &name = name, &log = log](const char* how, auto drive) {
-      BOOST_TEST_CONTEXT(how << " " << name) { BOOST_TEST(log_of(world, name, drive) == log, per_element()); }
+      BOOST_TEST_CONTEXT(how << " " << name) { BOOST_TEST(log_of(world, name, drive) == log, per_element); }
     };
     expect("run", [](asio::io_context& io, const bool&) { drive_by_run(io); });
     expect("run_one", [](asio::io_context& io, const bool&) { drive_by_run_one(io); });
@@ -159,7 +156,7 @@ BEHAVIOUR(B250_a_listener_that_polls_the_context_itself, all_wires) {
   client.end("b");
   client.resume();
   world.run();
-  BOOST_TEST((log == Log{"begin a", "end", "begin b", "end"}), per_element());
+  BOOST_TEST((log == Log{"begin a", "end", "begin b", "end"}), per_element);
 }
 
 BEHAVIOUR(C12_run_after_an_exception_delivers_the_rest, all_wires) {
@@ -172,7 +169,7 @@ BEHAVIOUR(C12_run_after_an_exception_delivers_the_rest, all_wires) {
   client.async_write("y", [&](const error_code&, std::size_t) { log.push_back("second"); });
   server.async_read([&](const error_code&, Chunk) { log.push_back("read"); });
   BOOST_CHECK_THROW(world.run(), std::runtime_error);
-  BOOST_TEST((log == Log{"first"}), per_element());
+  BOOST_TEST((log == Log{"first"}), per_element);
   world.run_until([&] { return log.size() == 3; });
   BOOST_TEST(std::count(log.begin(), log.end(), "second") == 1);
   BOOST_TEST((client.ready_state() == libnet::ReadyState::open));

@@ -20,9 +20,6 @@ using libnet::SystemError;
 
 namespace {
 
-constexpr auto per_element = boost::test_tools::per_element();
-using Log = std::vector<std::string>;
-
 /// What a listener hears: the text of each 'data', "end", "error NAME" and "close".
 void listen_for_text(Socket socket, Log& log) {
   socket.on(event::data, [&log](Chunk chunk) { log.push_back(chunk.to_string()); });
@@ -79,16 +76,6 @@ const std::vector<Case>& cases() {
       {Encoding::bytes, {"\xFF"}, {"\xFF"}},
   };
   return all;
-}
-
-template <class Call>
-error_code code_thrown_by(Call call) {
-  try {
-    call();
-  } catch (const SystemError& error) {
-    return error.code();
-  }
-  return {};
 }
 
 }  // namespace
@@ -492,12 +479,12 @@ BEHAVIOUR(B246_text_that_is_not_hex_or_base64_throws_and_sends_nothing, all_wire
   recorder.watch(client, "client");
   recorder.watch(server, "server");
   const auto never = [&] { recorder.note("client:called"); };
-  BOOST_TEST(code_thrown_by([&] { client.write("abc", Encoding::hex); }) == Errc::invalid_argument);
-  BOOST_TEST(code_thrown_by([&] { client.write("xy", Encoding::hex, never); }) == Errc::invalid_argument);
-  BOOST_TEST(code_thrown_by([&] { client.write("a", Encoding::base64, never); }) == Errc::invalid_argument);
-  BOOST_TEST(code_thrown_by([&] { client.write("Zg=*", Encoding::base64url); }) == Errc::invalid_argument);
-  BOOST_TEST(code_thrown_by([&] { client.end("=", Encoding::base64, never); }) == Errc::invalid_argument);
-  BOOST_TEST(code_thrown_by([&] { client.end("0", Encoding::hex); }) == Errc::invalid_argument);
+  BOOST_TEST(thrown_by([&] { client.write("abc", Encoding::hex); }) == Errc::invalid_argument);
+  BOOST_TEST(thrown_by([&] { client.write("xy", Encoding::hex, never); }) == Errc::invalid_argument);
+  BOOST_TEST(thrown_by([&] { client.write("a", Encoding::base64, never); }) == Errc::invalid_argument);
+  BOOST_TEST(thrown_by([&] { client.write("Zg=*", Encoding::base64url); }) == Errc::invalid_argument);
+  BOOST_TEST(thrown_by([&] { client.end("=", Encoding::base64, never); }) == Errc::invalid_argument);
+  BOOST_TEST(thrown_by([&] { client.end("0", Encoding::hex); }) == Errc::invalid_argument);
   BOOST_TEST(client.bytes_written() == 0U);
   BOOST_TEST(client.writable());
   world.settle();

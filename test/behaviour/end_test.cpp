@@ -17,9 +17,6 @@ namespace {
 
 constexpr unsigned one_wire = static_cast<unsigned>(Wire::memory);  // for what needs no peer
 
-using Log = std::vector<std::string>;
-constexpr auto per_element = boost::test_tools::per_element();
-
 asio::awaitable<std::string> read_all(Socket socket) {
   std::string all;
   while (const Chunk chunk = co_await socket.async_read()) all += chunk;

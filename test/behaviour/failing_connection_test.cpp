@@ -11,9 +11,6 @@ using libnet::SocketOptions;
 
 namespace {
 
-constexpr auto per_element = boost::test_tools::per_element();
-using Log = std::vector<std::string>;
-
 /// Wrote after its own end: nothing that a transport reported.
 struct WroteAfterEnd {
   explicit WroteAfterEnd(World& world, SocketOptions options = {}) {

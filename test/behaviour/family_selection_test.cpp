@@ -20,9 +20,6 @@ using libnet::SocketAddress;
 
 namespace {
 
-constexpr auto per_element = boost::test_tools::per_element();
-using Log = std::vector<std::string>;
-
 constexpr auto one_wire = static_cast<unsigned>(Wire::tcp4);
 
 Lookup answering(const std::vector<std::string>& addresses) {

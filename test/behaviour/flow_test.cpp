@@ -12,9 +12,6 @@ using libnet::Socket;
 
 namespace {
 
-constexpr auto per_element = boost::test_tools::per_element();
-using Log = std::vector<std::string>;
-
 /// Cuts what the client reads into single bytes, where the wire can be shaped.
 bool read_byte_by_byte(World& world) {
   if (world.has_server()) return false;

@@ -19,9 +19,6 @@ namespace {
 
 constexpr unsigned one_wire = static_cast<unsigned>(Wire::memory);  // for what needs no peer
 
-using Log = std::vector<std::string>;
-constexpr auto per_element = boost::test_tools::per_element();
-
 }  // namespace
 
 BEHAVIOUR(B174_timeout_fires_once_after_silence_and_nothing_else_happens, all_wires) {

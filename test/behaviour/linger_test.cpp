@@ -17,9 +17,6 @@ namespace {
 
 constexpr unsigned one_wire = static_cast<unsigned>(Wire::memory);  // for what needs no peer
 
-using Log = std::vector<std::string>;
-constexpr auto per_element = boost::test_tools::per_element();
-
 /// The three ways to say "send what is queued, then close".
 enum class Leave : std::uint8_t { destroy_soon, async_close, last_handle };
 constexpr auto leaves = {Leave::destroy_soon, Leave::async_close, Leave::last_handle};

@@ -7,14 +7,12 @@
 #include "support/behaviour.hpp"
 
 using namespace libnet::test;
-using boost::test_tools::per_element;
 using libnet::Chunk;
 using libnet::Errc;
 using libnet::Error;
 using libnet::ListenerId;
 using libnet::Server;
 using libnet::Socket;
-using Log = std::vector<std::string>;
 
 // B235, B236, B237: the order of listeners, and their coming and going while they run.
 
@@ -39,10 +37,10 @@ BEHAVIOUR(B235_order_of_registration, all_wires) {
   server.on(event::data, note("last"));
   server.prepend(event::data, note("very front"));
   emit_data(world, client, log, "last");
-  BOOST_TEST((log == Log{"very front", "front", "first", "once", "last"}), per_element());
+  BOOST_TEST((log == Log{"very front", "front", "first", "once", "last"}), per_element);
   BOOST_TEST(server.listener_count(event::data) == 4U);
   emit_data(world, client, log, "last");
-  BOOST_TEST((log == Log{"very front", "front", "first", "last"}), per_element());
+  BOOST_TEST((log == Log{"very front", "front", "first", "last"}), per_element);
 }
 
 BEHAVIOUR(B235_once_is_removed_before_it_runs, all_wires) {
@@ -71,9 +69,9 @@ BEHAVIOUR(B235_added_and_removed_during_an_emission, all_wires) {
   removed = server.on(event::data, [&log](Chunk) { log.push_back("removed"); });
   server.on(event::data, [&log](Chunk) { log.push_back("last"); });
   emit_data(world, client, log, "last");
-  BOOST_TEST((log == Log{"first", "last"}), per_element());
+  BOOST_TEST((log == Log{"first", "last"}), per_element);
   emit_data(world, client, log, "added");
-  BOOST_TEST((log == Log{"added in front", "last", "added"}), per_element());
+  BOOST_TEST((log == Log{"added in front", "last", "added"}), per_element);
 }
 
 BEHAVIOUR(B235_remove_all_during_an_emission, all_wires) {
@@ -89,7 +87,7 @@ BEHAVIOUR(B235_remove_all_during_an_emission, all_wires) {
   client.resume();
   client.end();
   world.run_until([&] { return log.back() == "end"; });
-  BOOST_TEST((log == Log{"only", "end"}), per_element());
+  BOOST_TEST((log == Log{"only", "end"}), per_element);
 }
 
 BEHAVIOUR(B235_servers, real_wires) {
@@ -103,7 +101,7 @@ BEHAVIOUR(B235_servers, real_wires) {
   BOOST_TEST(server.listener_count(event::listening) == 3U);
   world.listen(server);
   world.settle();
-  BOOST_TEST((log == Log{"first", "second", "third"}), per_element());
+  BOOST_TEST((log == Log{"first", "second", "third"}), per_element);
   BOOST_TEST(server.listener_count(event::listening) == 2U);
   server.remove_all(event::listening);
   BOOST_TEST(server.listener_count(event::listening) == 0U);
@@ -125,7 +123,7 @@ BEHAVIOUR(B236_off_and_scoped_before_and_after_close, all_wires) {
   BOOST_TEST(server.listener_count(event::data) == 0U);
   client.write("not heard");
   world.settle();
-  BOOST_TEST((log == Log{"heard"}), per_element());
+  BOOST_TEST((log == Log{"heard"}), per_element);
   BOOST_TEST(server.bytes_read() == 5U);
 
   auto late = std::make_unique<libnet::ScopedListener<Socket>>(server, server.on(event::end, [] {}));
@@ -161,7 +159,7 @@ BEHAVIOUR(B237_a_listener_that_throws, all_wires) {
   client.resume();
   client.write("xy");
   world.run();
-  BOOST_TEST((log == Log{"before", "ERR_LISTENER_THREW", "close"}), per_element());
+  BOOST_TEST((log == Log{"before", "ERR_LISTENER_THREW", "close"}), per_element);
   BOOST_TEST(client.destroyed());
 }
 

@@ -22,9 +22,6 @@ using libnet::SocketAddress;
 
 namespace {
 
-constexpr auto per_element = boost::test_tools::per_element();
-using Log = std::vector<std::string>;
-
 constexpr auto one_wire = static_cast<unsigned>(Wire::tcp4);
 
 /// Answers with these addresses at once.

@@ -26,9 +26,6 @@ using libnet::Socket;
 
 namespace {
 
-constexpr auto per_element = boost::test_tools::per_element();
-using Log = std::vector<std::string>;
-
 constexpr auto one_wire = static_cast<unsigned>(Wire::tcp4);
 
 /// A server at 127.0.0.1, and a client that notes what a connect goes through.

@@ -16,10 +16,6 @@ using libnet::Socket;
 
 namespace {
 
-using Log = std::vector<std::string>;
-
-void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
-
 /// Whether run() would go on after everything that is due now was delivered.
 bool keeps_running(World& world) {
   world.io().restart();

@@ -10,14 +10,11 @@ using libnet::Error;
 using libnet::error_code;
 using libnet::ListenerId;
 using libnet::Socket;
-using libnet::SystemError;
 
 // Receiving into the caller's memory.
 
 namespace {
 
-constexpr auto per_element = boost::test_tools::per_element();
-using Log = std::vector<std::string>;
 using Memory = std::span<std::byte>;
 
 std::string text_of(std::size_t nread, Memory memory) {
@@ -34,16 +31,6 @@ void log_ends(Socket socket, Log& log) {
   socket.on(event::end, [&log] { log.emplace_back("end"); });
   socket.on(event::error, [&log](const Error& error) { log.emplace_back("error " + std::string(error.name())); });
   socket.on(event::close, [&log](bool) { log.emplace_back("close"); });
-}
-
-template <class Call>
-error_code code_thrown_by(Call call) {
-  try {
-    call();
-  } catch (const SystemError& error) {
-    return error.code();
-  }
-  return {};
 }
 
 constexpr auto nothing = [](std::size_t, Memory) {};
@@ -235,21 +222,21 @@ BEHAVIOUR(B121_wrong_uses_are_busy_and_disturb_nothing, all_wires) {
   std::array<std::byte, 10> buffer{};
   std::array<char, 10> memory{};
   const ListenerId data = client.on(event::data, [](Chunk) {});
-  BOOST_TEST(code_thrown_by([&] { client.on_read(buffer, nothing); }) == Errc::busy);
+  BOOST_TEST(thrown_by([&] { client.on_read(buffer, nothing); }) == Errc::busy);
   client.off(data);
   std::string read;
   client.async_read([&](const error_code& code, Chunk chunk) {
     BOOST_TEST(!code);
     read = chunk.to_string();
   });
-  BOOST_TEST(code_thrown_by([&] { client.on_read(buffer, nothing); }) == Errc::busy);
+  BOOST_TEST(thrown_by([&] { client.on_read(buffer, nothing); }) == Errc::busy);
   server.write("for the read");
   world.run_until([&] { return !read.empty(); });
   BOOST_TEST(read == "for the read");
 
   Log log;
   receive(client, buffer, log);
-  BOOST_TEST(code_thrown_by([&] { client.on(event::data, [](Chunk) {}); }) == Errc::busy);
+  BOOST_TEST(thrown_by([&] { client.on(event::data, [](Chunk) {}); }) == Errc::busy);
   BOOST_TEST(client.listener_count(event::data) == 0U);
   int refused = 0;
   client.async_read([&](const error_code& code, Chunk) { refused += code == Errc::busy ? 1 : 0; });
@@ -266,7 +253,7 @@ BEHAVIOUR(B121_wrong_uses_are_busy_and_disturb_nothing, all_wires) {
 
 BEHAVIOUR(B121_an_empty_buffer_is_refused, all_wires) {
   auto [client, server] = world.pair();
-  BOOST_TEST(code_thrown_by([&] { client.on_read(Memory(), nothing); }) == Errc::invalid_argument);
+  BOOST_TEST(thrown_by([&] { client.on_read(Memory(), nothing); }) == Errc::invalid_argument);
   client.on(event::data, [](Chunk) {});  // nothing else reads
   client.destroy();
   server.destroy();

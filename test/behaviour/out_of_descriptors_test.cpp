@@ -184,10 +184,10 @@ BEHAVIOUR(R50_B254_out_of_descriptors_does_not_complete_an_accept_awaited, real_
   std::optional<NoDescriptors> none(std::in_place);
   waiting.connect(address);
   world.run_until([&] { return !log.empty(); });
-  BOOST_TEST(log == std::vector<std::string>{"EMFILE"}, boost::test_tools::per_element());
+  BOOST_TEST(log == std::vector<std::string>{"EMFILE"}, per_element);
   none.reset();
   world.run_until([&] { return log.size() == 2; });
-  BOOST_TEST(log == (std::vector<std::string>{"EMFILE", "accepted"}), boost::test_tools::per_element());
+  BOOST_TEST(log == (std::vector<std::string>{"EMFILE", "accepted"}), per_element);
 }
 
 BEHAVIOUR(R50_B254_out_of_descriptors_under_serve, real_wires) {
@@ -225,6 +225,5 @@ BEHAVIOUR(R50_close_while_out_of_descriptors, real_wires) {
   world.run_until([&] { return recorder.count("server:error(EMFILE)") == 1; });
   server.close();
   world.run();
-  BOOST_TEST(recorder.of("server") == (std::vector<std::string>{"listening", "error(EMFILE)", "close"}),
-             boost::test_tools::per_element());
+  BOOST_TEST(recorder.of("server") == (std::vector<std::string>{"listening", "error(EMFILE)", "close"}), per_element);
 }

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/asio/detached.hpp>
+
 #include "support/behaviour.hpp"
 #include "support/process.hpp"
 #include "support/raw_socket.hpp"
@@ -32,17 +34,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using Log = std::vector<std::string>;
-
 constexpr unsigned any_wire = static_cast<unsigned>(Wire::tcp4);
 constexpr unsigned unix_wire = static_cast<unsigned>(Wire::unix_path);
 constexpr std::size_t mebibyte = 1024 * 1024;
-
-void expect(const Log& found, const Log& expected) {
-  std::string text;
-  for (const std::string& entry : found) text += entry + ' ';
-  BOOST_TEST_CONTEXT(text) BOOST_TEST(found == expected, boost::test_tools::per_element());
-}
 
 // --- the parts of the other process --------------------------------------------------------------------------------
 

@@ -19,9 +19,6 @@ namespace {
 constexpr unsigned shaped_wires = static_cast<unsigned>(Wire::memory) | static_cast<unsigned>(Wire::record);
 constexpr unsigned breaking_wires = all_wires & ~static_cast<unsigned>(Wire::unix_path);  // those that can reset
 
-constexpr auto per_element = boost::test_tools::per_element();
-using Log = std::vector<std::string>;
-
 Log without(Log log, const std::string& entry) {
   std::erase(log, entry);
   return log;

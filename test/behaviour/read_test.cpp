@@ -17,9 +17,6 @@ using libnet::SystemError;
 
 namespace {
 
-constexpr auto per_element = boost::test_tools::per_element();
-using Log = std::vector<std::string>;
-
 asio::awaitable<std::string> read_all(Socket socket) {
   std::string all;
   while (const Chunk chunk = co_await socket.async_read()) all += chunk;

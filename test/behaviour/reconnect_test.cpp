@@ -10,13 +10,6 @@ using libnet::SystemError;
 
 // One socket object, many connections.
 
-namespace {
-
-constexpr auto per_element = boost::test_tools::per_element();
-using Log = std::vector<std::string>;
-
-}  // namespace
-
 BEHAVIOUR(B77_the_same_socket_connects_again_from_close, real_wires) {
   constexpr int rounds = 51;
   Server server(world.io());

@@ -15,8 +15,8 @@ BEHAVIOUR(B148_end_then_auto_end_then_finish_then_close, all_wires) {
   world.run();
   const std::vector<std::string> expected_server{"data(5)", "end", "finish", "close(false)"};
   const std::vector<std::string> expected_client{"finish", "end", "close(false)"};
-  BOOST_TEST(recorder.of("server") == expected_server, boost::test_tools::per_element());
-  BOOST_TEST(recorder.of("client") == expected_client, boost::test_tools::per_element());
+  BOOST_TEST(recorder.of("server") == expected_server, per_element);
+  BOOST_TEST(recorder.of("client") == expected_client, per_element);
   BOOST_TEST(recorder.received("server") == "hello");
 }
 

@@ -20,20 +20,6 @@ using libnet::SocketAddress;
 
 namespace {
 
-using Log = std::vector<std::string>;
-
-void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
-
-template <class Call>
-error_code thrown_by(Call call) {
-  try {
-    call();
-  } catch (const libnet::SystemError& error) {
-    return error.code();
-  }
-  return {};
-}
-
 /// A client that has sent `text`.
 RawSocket client_saying(const Server& server, const std::string& text) {
   const SocketAddress address = server.address().value();

@@ -27,12 +27,8 @@ using libnet::SystemError;
 
 namespace {
 
-using Log = std::vector<std::string>;
-
 constexpr unsigned any_wire = static_cast<unsigned>(Wire::tcp4);  // for cases that choose their address themselves
 constexpr unsigned unix_wire = static_cast<unsigned>(Wire::unix_path);
-
-void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
 
 int option(const Socket& socket, int level, int name) {
   int value = -1;

@@ -16,10 +16,6 @@ using libnet::SocketAddress;
 
 namespace {
 
-using Log = std::vector<std::string>;
-
-void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
-
 /// What a client finds where nobody listens any more: a closed Unix server has taken its file away.
 int nobody_there(const World& world) { return world.is_unix() ? ENOENT : ECONNREFUSED; }
 

@@ -17,10 +17,6 @@ using libnet::Socket;
 
 namespace {
 
-using Log = std::vector<std::string>;
-
-void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
-
 int option(const Socket& socket, int level, int name) {
   int value = -1;
   socklen_t length = sizeof value;

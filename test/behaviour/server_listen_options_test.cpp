@@ -30,37 +30,11 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::string_view_literals;
 
-using Log = std::vector<std::string>;
-
 constexpr unsigned any_wire = static_cast<unsigned>(Wire::tcp4);
 constexpr unsigned unix_wire = static_cast<unsigned>(Wire::unix_path);
 
 int last_backlog = -1;
 bool system_can_share_ports = true;
-
-void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
-
-template <class Call>
-error_code thrown_by(Call call) {
-  try {
-    call();
-  } catch (const libnet::SystemError& error) {
-    return error.code();
-  }
-  return {};
-}
-
-/// A client gets through to the server, and they exchange a word.
-void expect_serving(World& world, Server server) {
-  std::string answer;
-  const auto listener = server.scoped(server.on(event::connection, [](Socket socket) { socket.end("here"); }));
-  Socket client(world.io());
-  client.on(event::data, [&](const libnet::Chunk& chunk) { answer += chunk; });
-  world.connect(client, server);
-  world.run_until([&] { return answer == "here"; });
-  client.destroy();
-  world.settle();
-}
 
 fs::perms others(const std::string& path) {
   return fs::status(path).permissions() & (fs::perms::others_read | fs::perms::others_write);

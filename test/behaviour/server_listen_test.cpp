@@ -18,21 +18,7 @@ using libnet::SocketAddress;
 
 namespace {
 
-using Log = std::vector<std::string>;
-
 constexpr unsigned any_wire = static_cast<unsigned>(Wire::tcp4);  // for cases that choose their address themselves
-
-void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
-
-template <class Call>
-error_code thrown_by(Call call) {
-  try {
-    call();
-  } catch (const libnet::SystemError& error) {
-    return error.code();
-  }
-  return {};
-}
 
 /// To listen where `server` does. Views point into `address`.
 ListenOptions same_place(const SocketAddress& address, std::string& kept) {
@@ -42,7 +28,7 @@ ListenOptions same_place(const SocketAddress& address, std::string& kept) {
 }
 
 /// A server that can be reached: a client gets through to it.
-void expect_serving(World& world, Server server) {
+void expect_connectable(World& world, Server server) {
   Socket client(world.io());
   bool connected = false;
   client.on(event::connect, [&] { connected = true; });
@@ -232,7 +218,7 @@ BEHAVIOUR(B10_a_taken_address_is_an_error_event, real_wires) {
   const std::string where = address.address() + (world.is_tcp() ? ":" + std::to_string(address.port()) : "");
   BOOST_TEST(seen.message() == "listen EADDRINUSE: address already in use " + where);
   BOOST_TEST((second.error().code() == seen.code()));
-  expect_serving(world, first);
+  expect_connectable(world, first);
 }
 
 BEHAVIOUR(B10_a_taken_address_is_an_error_awaited, real_wires) {
@@ -272,7 +258,7 @@ BEHAVIOUR(B11_listen_again_after_it_failed, real_wires) {
   second.listen(same_place(first.address().value(), kept), [&] { recorder.note("second:callback"); });
   world.settle();
   expect(recorder.of("second"), {"again", "error(EADDRINUSE)", "listening"});
-  expect_serving(world, second);
+  expect_connectable(world, second);
   second.close();
   world.settle();
   second.listen(same_place(first.address().value(), kept));
@@ -280,7 +266,7 @@ BEHAVIOUR(B11_listen_again_after_it_failed, real_wires) {
   BOOST_TEST(!second.listening());
   world.listen(second);
   world.settle();
-  expect_serving(world, second);
+  expect_connectable(world, second);
 }
 
 BEHAVIOUR(B11_listen_again_before_the_failure_was_told, real_wires) {
@@ -294,7 +280,7 @@ BEHAVIOUR(B11_listen_again_before_the_failure_was_told, real_wires) {
   world.listen(second);
   world.settle();
   expect(recorder.of("second"), {"error(EADDRINUSE)", "listening"});
-  expect_serving(world, second);
+  expect_connectable(world, second);
 }
 
 BEHAVIOUR(B11_listen_again_before_the_failure_was_told_awaited, real_wires) {
@@ -323,7 +309,7 @@ BEHAVIOUR(B12_listen_while_listening_throws, real_wires) {
   world.settle();
   expect(recorder.of("server"), {"listening"});
   BOOST_TEST((server.address() == address));
-  expect_serving(world, server);
+  expect_connectable(world, server);
 }
 
 BEHAVIOUR(B12_listen_while_listening_is_refused_awaited, real_wires) {
@@ -337,5 +323,5 @@ BEHAVIOUR(B12_listen_while_listening_is_refused_awaited, real_wires) {
   std::sort(log.begin(), log.end());
   expect(log, {"1" + error_code().message(), "2refused"});
   BOOST_TEST(server.listening());
-  expect_serving(world, server);
+  expect_connectable(world, server);
 }

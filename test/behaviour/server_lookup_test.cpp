@@ -22,11 +22,7 @@ using libnet::SocketAddress;
 
 namespace {
 
-using Log = std::vector<std::string>;
-
 constexpr unsigned any_wire = static_cast<unsigned>(Wire::tcp4);
-
-void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
 
 Lookup answering(const std::vector<std::string>& addresses) {
   return [addresses](std::string_view, const LookupOptions&, const LookupAnswer& answer) {

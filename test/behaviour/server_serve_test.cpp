@@ -19,10 +19,6 @@ using libnet::Socket;
 
 namespace {
 
-using Log = std::vector<std::string>;
-
-void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
-
 /// Sends `question`, ends, and reads the whole answer. Coroutines get what they need as parameters.
 asio::awaitable<std::string> ask(World& world, Server server, std::string question) {
   Socket socket = co_await libnet::async_connect(world.io(), world.connect_options(server));

@@ -17,32 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using Log = std::vector<std::string>;
-
-void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
-
-template <class Call>
-error_code thrown_by(Call call) {
-  try {
-    call();
-  } catch (const libnet::SystemError& error) {
-    return error.code();
-  }
-  return {};
-}
-
-/// A client gets through to the server, and they exchange a word.
-void expect_serving(World& world, Server server) {
-  std::string answer;
-  const auto listener = server.scoped(server.on(event::connection, [](Socket socket) { socket.end("here"); }));
-  Socket client(world.io());
-  client.on(event::data, [&](const libnet::Chunk& chunk) { answer += chunk; });
-  world.connect(client, server);
-  world.run_until([&] { return answer == "here"; });
-  client.destroy();
-  world.settle();
-}
-
 }  // namespace
 
 BEHAVIOUR(two_servers_share_a_descriptor, real_wires) {

@@ -20,11 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using Log = std::vector<std::string>;
-
 constexpr unsigned unix_wire = static_cast<unsigned>(Wire::unix_path);
-
-void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
 
 bool is_socket(const std::string& path) { return fs::is_socket(fs::symlink_status(path)); }
 

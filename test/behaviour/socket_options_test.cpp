@@ -9,12 +9,10 @@
 
 using namespace libnet::test;
 using libnet::Errc;
-using libnet::error_code;
 using libnet::Server;
 using libnet::ServerOptions;
 using libnet::Socket;
 using libnet::SocketOptions;
-using libnet::SystemError;
 
 // What the options do to the descriptor, and how often the system is asked for it.
 
@@ -61,16 +59,6 @@ int type_of_service(World& world, const Socket& socket) {
 std::size_t type_of_service_calls(World& world, const Socket& socket) {
   return world.wire() == Wire::tcp6 ? calls_for(socket, IPPROTO_IPV6, IPV6_TCLASS)
                                     : calls_for(socket, IPPROTO_IP, IP_TOS);
-}
-
-template <class Call>
-error_code code_thrown_by(Call call) {
-  try {
-    call();
-  } catch (const SystemError& error) {
-    return error.code();
-  }
-  return {};
 }
 
 /// A connected pair; descriptors are used again, so the calls are counted from here.
@@ -309,8 +297,8 @@ BEHAVIOUR(B195_an_accepted_socket_has_a_type_of_service_too_and_untouched_nothin
 BEHAVIOUR(B195_type_of_service_outside_its_range_throws, all_wires) {
   auto [client, server] = world.pair();
   for (const int value : {-1, 256, 0x10010, INT_MIN, INT_MAX}) {
-    BOOST_TEST(code_thrown_by([&] { client.set_type_of_service(value); }) == Errc::out_of_range);
-    BOOST_TEST(code_thrown_by([&] { Socket(world.io(), {.type_of_service = value}); }) == Errc::out_of_range);
+    BOOST_TEST(thrown_by([&] { client.set_type_of_service(value); }) == Errc::out_of_range);
+    BOOST_TEST(thrown_by([&] { Socket(world.io(), {.type_of_service = value}); }) == Errc::out_of_range);
   }
   BOOST_TEST(client.type_of_service() == 0);
   client.set_type_of_service(255).set_type_of_service(0);  // both ends of the range

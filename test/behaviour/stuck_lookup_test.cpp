@@ -78,7 +78,7 @@ BEHAVIOUR(R51_a_stuck_lookup_is_cancelled_at_once, one_wire) {
   socket.destroy();
   world.run();  // returns, although the lookup still hangs
   const std::vector<std::string> expected{"close(false)"};
-  BOOST_TEST(recorder.of("client") == expected, boost::test_tools::per_element());
+  BOOST_TEST(recorder.of("client") == expected, per_element);
   gate().set_open(true);
   gate().await(0);
 }

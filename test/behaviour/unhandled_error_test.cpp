@@ -21,9 +21,6 @@ using libnet::SystemError;
 
 namespace {
 
-using Log = std::vector<std::string>;
-constexpr auto per_element = boost::test_tools::per_element();
-
 const Error cause(Errc::invalid_argument, "test");
 
 /// Takes what the library logs as long as it lives.

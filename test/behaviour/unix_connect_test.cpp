@@ -20,14 +20,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using Log = std::vector<std::string>;
-
 constexpr unsigned unix_wire = static_cast<unsigned>(Wire::unix_path);
 constexpr uid_t nobody = 65534;
 
 std::size_t sends = 0;
-
-void expect(const Log& found, const Log& expected) { BOOST_TEST(found == expected, boost::test_tools::per_element()); }
 
 /// What connecting to `path` comes to.
 Error outcome(World& world, const std::string& path) {

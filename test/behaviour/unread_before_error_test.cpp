@@ -18,9 +18,6 @@ constexpr unsigned stream_wires = all_wires & ~static_cast<unsigned>(Wire::unix_
 // Where a write can fail while bytes are unread; records acknowledge, so there who does not read cannot write.
 constexpr unsigned plain_wires = all_wires & ~static_cast<unsigned>(Wire::record);
 
-using Log = std::vector<std::string>;
-constexpr auto per_element = boost::test_tools::per_element();
-
 bool is_broken(const error_code& code) {
   return code == asio::error::connection_reset || code == asio::error::broken_pipe;
 }

@@ -11,9 +11,6 @@ using libnet::Socket;
 
 namespace {
 
-constexpr auto per_element = boost::test_tools::per_element();
-using Log = std::vector<std::string>;
-
 asio::awaitable<std::string> read_string(Socket socket) {
   const Chunk chunk = co_await socket.async_read();
   co_return chunk.to_string();

@@ -210,7 +210,7 @@ BEHAVIOUR(B142_write_after_both_sides_ended_awaited, all_wires) {
   server.end();
   world.run();
   const std::vector<std::string> expected{"end", "finish", "completed", "error(EPIPE)", "close(true)"};
-  BOOST_TEST(recorder.of("client") == expected, boost::test_tools::per_element());
+  BOOST_TEST(recorder.of("client") == expected, per_element);
 }
 
 BEHAVIOUR(B144_peer_gone_with_megabytes_queued_awaited, all_wires) {

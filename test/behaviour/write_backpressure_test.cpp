@@ -46,7 +46,7 @@ BEHAVIOUR(B132_mark_zero_is_always_false_while_connecting, real_wires) {
   client.once(event::drain, [&] { client.end(); });
   world.run();
   const std::vector<std::string> expected{"connect", "ready", "drain", "finish", "end", "close(false)"};
-  BOOST_TEST(recorder.of("client") == expected, boost::test_tools::per_element());
+  BOOST_TEST(recorder.of("client") == expected, per_element);
 }
 
 BEHAVIOUR(B133_true_below_the_mark, all_wires) {
@@ -122,7 +122,7 @@ BEHAVIOUR(C5_drain_before_the_callbacks_of_the_writes_that_emptied_the_queue, al
   BOOST_TEST(!client.write("e", [&] { recorder.note("3"); }));
   world.settle();
   const std::vector<std::string> expected{"client:drain", "1", "2", "3"};
-  BOOST_TEST(recorder.log() == expected, boost::test_tools::per_element());
+  BOOST_TEST(recorder.log() == expected, per_element);
   client.end();
   world.run();
 }
@@ -138,7 +138,7 @@ BEHAVIOUR(B134_no_drain_after_end, all_wires) {
   world.run();
   BOOST_TEST(received == more_than_fits(world));
   const std::vector<std::string> expected{"finish", "end", "close(false)"};
-  BOOST_TEST(recorder.of("client") == expected, boost::test_tools::per_element());
+  BOOST_TEST(recorder.of("client") == expected, per_element);
 }
 
 BEHAVIOUR(R27_one_drain_per_crossing_also_if_the_flush_is_immediate, all_wires) {

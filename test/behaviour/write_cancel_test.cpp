@@ -16,9 +16,7 @@ using libnet::Socket;
 
 namespace {
 
-using Log = std::vector<std::string>;
 using asio::cancellation_type;
-constexpr auto per_element = boost::test_tools::per_element();
 constexpr auto any_types = {cancellation_type::total, cancellation_type::partial, cancellation_type::terminal};
 
 asio::awaitable<void> write_slotted(Socket socket, std::string data, asio::cancellation_slot slot, WriteTally* tally) {

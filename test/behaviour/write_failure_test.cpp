@@ -19,9 +19,6 @@ using libnet::SystemError;
 
 namespace {
 
-using Log = std::vector<std::string>;
-constexpr auto per_element = boost::test_tools::per_element();
-
 error_code system_error(int code) { return {code, boost::system::system_category()}; }
 
 bool is_gone(const error_code& code) { return code == system_error(EPIPE) || code == system_error(ECONNRESET); }

@@ -298,7 +298,7 @@ BEHAVIOUR(B241_a_hundred_corked_writes_arrive_as_one_piece, all_wires) {
   BOOST_TEST(client.buffered() == 700U);
   client.end();
   world.run();
-  BOOST_TEST(pieces == std::vector<std::size_t>{700}, boost::test_tools::per_element());
+  BOOST_TEST(pieces == std::vector<std::size_t>{700}, per_element);
 }
 
 BEHAVIOUR(B241_several_sockets_in_one_turn, all_wires) {
@@ -316,7 +316,7 @@ BEHAVIOUR(B241_several_sockets_in_one_turn, all_wires) {
     for (World::Pair& pair : pairs) pair.client.end();
   });
   world.run();
-  for (const auto& sizes : pieces) BOOST_TEST(sizes == std::vector<std::size_t>{60}, boost::test_tools::per_element());
+  for (const auto& sizes : pieces) BOOST_TEST(sizes == std::vector<std::size_t>{60}, per_element);
 }
 
 BEHAVIOUR(B238_one_payload_to_a_thousand_sockets, 8) {

@@ -16,8 +16,6 @@ using libnet::Socket;
 
 namespace {
 
-using Log = std::vector<std::string>;
-constexpr auto per_element = boost::test_tools::per_element();
 constexpr std::size_t cap = 1024 * 1024;
 constexpr std::size_t size = 64 * 1024;
 

@@ -93,7 +93,7 @@ BEHAVIOUR(B128_bytes_written_counts_queued_bytes_at_once, real_wires) {
   client.on(event::close, [&](bool) { seen.push_back(client.bytes_written()); });
   client.end();
   world.run();
-  BOOST_TEST(seen == (std::vector<std::uint64_t>{7, 7, 7}), boost::test_tools::per_element());
+  BOOST_TEST(seen == (std::vector<std::uint64_t>{7, 7, 7}), per_element);
   BOOST_TEST(recorder.received("server") == "abc\xC3\xA4\xC3\xB6");
 }
 
@@ -154,7 +154,7 @@ BEHAVIOUR(B130_bytes_written_starts_again_for_a_reconnected_socket, real_wires) 
   });
   connect();
   world.run();
-  BOOST_TEST(counts == (std::vector<std::uint64_t>{6, 6, 6, 6, 6}), boost::test_tools::per_element());
+  BOOST_TEST(counts == (std::vector<std::uint64_t>{6, 6, 6, 6, 6}), per_element);
   BOOST_TEST(received == 30U);
 }
 
@@ -227,7 +227,7 @@ BEHAVIOUR(B138_cork_holds_and_uncork_releases, all_wires) {
   client.end();
   world.run();
   const std::vector<std::string> expected{"data(4)", "data(4)", "end", "finish", "close(false)"};
-  BOOST_TEST(recorder.of("server") == expected, boost::test_tools::per_element());
+  BOOST_TEST(recorder.of("server") == expected, per_element);
   BOOST_TEST(recorder.received("server") == "pingpong");
 }
 
@@ -345,6 +345,6 @@ BEHAVIOUR(B240_destroying_inside_a_corked_scope_is_harmless, all_wires) {
   world.run();
   BOOST_TEST(tally.each_once_in_order());
   BOOST_TEST(tally.all(asio::error::operation_aborted));
-  BOOST_TEST(recorder.of("client") == std::vector<std::string>{"close(false)"}, boost::test_tools::per_element());
+  BOOST_TEST(recorder.of("client") == std::vector<std::string>{"close(false)"}, per_element);
   BOOST_TEST(recorder.received("server").empty());
 }

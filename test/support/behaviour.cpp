@@ -228,6 +228,23 @@ const std::string& Recorder::received(const std::string& name) {
   throw std::out_of_range("nobody watches " + name);
 }
 
+void expect(const Log& found, const Log& expected) {
+  std::string text;
+  for (const std::string& entry : found) text += entry + ' ';
+  BOOST_TEST_CONTEXT(text) BOOST_TEST(found == expected, per_element);
+}
+
+void expect_serving(World& world, Server server) {
+  std::string answer;
+  const auto listener = server.scoped(server.on(event::connection, [](Socket socket) { socket.end("here"); }));
+  Socket client(world.io());
+  client.on(event::data, [&](const Chunk& chunk) { answer += chunk; });
+  world.connect(client, server);
+  world.run_until([&] { return answer == "here"; });
+  client.destroy();
+  world.settle();
+}
+
 std::string random_bytes(std::size_t size, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::string bytes(size, '\0');

@@ -133,6 +133,24 @@ class Recorder {
   std::vector<std::pair<std::string, std::unique_ptr<std::string>>> received_;
 };
 
+using Log = std::vector<std::string>;
+inline constexpr auto per_element = boost::test_tools::per_element();
+void expect(const Log& found, const Log& expected);
+
+/// The code of the SystemError that a call throws; none if it throws nothing.
+template <class Call>
+error_code thrown_by(Call call) {
+  try {
+    call();
+  } catch (const SystemError& error) {
+    return error.code();
+  }
+  return {};
+}
+
+/// A client gets through to the server, and they exchange a word.
+void expect_serving(World& world, Server server);
+
 /// Bytes that differ from place to place; the same seed gives the same bytes.
 std::string random_bytes(std::size_t size, std::uint64_t seed = 1);
 
