@@ -189,6 +189,36 @@ BEHAVIOUR(R25_a_gigabyte_to_someone_who_never_reads, all_wires) {
   world.run();
 }
 
+BEHAVIOUR(R25_a_gigabyte_when_the_cap_closes_the_socket, all_wires) {
+  auto [client, server] = world.pair({.max_buffered = cap, .on_overflow = OverflowPolicy::destroy});
+  server.pause();
+  const std::string data = random_bytes(size);
+  client.write(data);
+  world.settle();
+  std::size_t overflows = 0;
+  std::size_t late = 0;
+  const std::size_t before = ::mallinfo2().uordblks;
+  std::size_t most_memory = before;
+  for (std::size_t i = 0; i < 1024 * cap / size; ++i) {
+    client.write(data, [&](error_code code) {
+      overflows += code == Errc::overflow ? 1U : 0U;
+      late += code == Errc::closed ? 1U : 0U;
+    });
+    if (i % 64 == 0) {
+      most_memory = std::max(most_memory, std::size_t{::mallinfo2().uordblks});
+      world.settle();
+    }
+  }
+  world.settle();
+  BOOST_TEST(client.destroyed());
+  BOOST_TEST((client.error().code() == Errc::overflow));
+  BOOST_TEST(overflows > 0U);
+  BOOST_TEST(late > 10'000U);
+  BOOST_TEST(most_memory - before < cap + size + 256 * 1024);
+  server.destroy();
+  world.run();
+}
+
 BEHAVIOUR(R29_nothing_more_is_sent_when_an_overflow_closed_the_socket, 8) {
   auto [client, server] = world.pair({.max_buffered = 1000, .on_overflow = OverflowPolicy::destroy});
   std::string received;
