@@ -35,7 +35,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr unsigned any_wire = static_cast<unsigned>(Wire::tcp4);
-constexpr unsigned unix_wire = static_cast<unsigned>(Wire::unix_path);
 constexpr std::size_t mebibyte = 1024 * 1024;
 
 // --- the parts of the other process --------------------------------------------------------------------------------

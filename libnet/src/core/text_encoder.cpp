@@ -74,13 +74,13 @@ constexpr std::array<std::uint8_t, 256> base64_worths() noexcept {
   std::array<std::uint8_t, 256> worths{};
   worths.fill(no_digit);
   std::uint8_t next = 0;
-  for (char c = 'A'; c <= 'Z'; ++c) worths[static_cast<std::size_t>(c)] = next++;
-  for (char c = 'a'; c <= 'z'; ++c) worths[static_cast<std::size_t>(c)] = next++;
-  for (char c = '0'; c <= '9'; ++c) worths[static_cast<std::size_t>(c)] = next++;
+  for (char c = 'A'; c <= 'Z'; ++c) worths[static_cast<unsigned char>(c)] = next++;
+  for (char c = 'a'; c <= 'z'; ++c) worths[static_cast<unsigned char>(c)] = next++;
+  for (char c = '0'; c <= '9'; ++c) worths[static_cast<unsigned char>(c)] = next++;
   worths['+'] = worths['-'] = 62;
   worths['/'] = worths['_'] = 63;
   worths['='] = padding;
-  for (const char c : {' ', '\t', '\n', '\r', '\f', '\v'}) worths[static_cast<std::size_t>(c)] = white_space;
+  for (const char c : {' ', '\t', '\n', '\r', '\f', '\v'}) worths[static_cast<unsigned char>(c)] = white_space;
   return worths;
 }
 
