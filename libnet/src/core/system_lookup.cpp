@@ -102,8 +102,8 @@ class Pool {
       --idle_;
       const auto job = waiting_.begin();
       running_.splice(running_.end(), waiting_, job);
-      lock.unlock();
       const bool wanted = std::any_of(job->answers.begin(), job->answers.end(), std::mem_fn(&LookupAnswer::wanted));
+      lock.unlock();  // equal lookups may still join the job
       const Found found = wanted ? ask_system(job->host, job->options) : Found();
       lock.lock();
       std::list<Job> done;
