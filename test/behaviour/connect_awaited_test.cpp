@@ -114,7 +114,7 @@ BEHAVIOUR(B70_port_0_is_an_error_awaited, tcp_wires) {
 
 BEHAVIOUR(B72_a_refusal_of_a_bound_socket_names_both_ends_awaited, tcp_wires) {
   const ConnectOptions refusing = world.refusing_options();
-  const ConnectOptions own = world.refusing_options();  // a port that is free
+  const ConnectOptions own = world.unused_options();
   world.await([](asio::io_context& io, ConnectOptions where, ConnectOptions from) -> asio::awaitable<void> {
     where.local_address = from.host;
     where.local_port = from.port;

@@ -115,7 +115,7 @@ BEHAVIOUR(B71_a_refusal_awaited, tcp_wires) {
 
 BEHAVIOUR(B72_a_refusal_of_a_bound_socket_names_both_ends, tcp_wires) {
   const ConnectOptions refusing = world.refusing_options();
-  const ConnectOptions own = world.refusing_options();  // a port that is free
+  const ConnectOptions own = world.unused_options();
   const std::string local = std::string(own.host) + ":" + std::to_string(*own.port);
   Socket socket(world.io());
   int errors = 0;
@@ -173,7 +173,7 @@ BEHAVIOUR(B74_the_local_port_is_used, tcp_wires) {
   server.on(event::connection, [&](Socket socket) { accepted.push_back(std::move(socket)); });
   world.listen(server);
   ConnectOptions options = world.connect_options(server);
-  options.local_port = world.refusing_options().port;
+  options.local_port = world.unused_options().port;
   Socket client = libnet::connect(world.io(), options);
   world.run_until([&] { return !accepted.empty() && !client.connecting(); });
   BOOST_TEST(client.local_address()->port() == *options.local_port);
@@ -202,7 +202,8 @@ BEHAVIOUR(B75_a_local_address_must_be_an_ip, tcp_wires) {
 
 BEHAVIOUR(B76_refused_connects_leave_no_descriptor, real_wires) {
   const ConnectOptions options = world.refusing_options();
-  world.settle();
+  Socket(world.io()).connect(options);  // from now on the loop has its descriptors
+  world.run();
   const std::size_t before = open_descriptors();
   int errors = 0;
   int closes = 0;
@@ -221,6 +222,8 @@ BEHAVIOUR(B76_refused_connects_leave_no_descriptor, real_wires) {
 
 BEHAVIOUR(B76_refused_connects_awaited, real_wires) {
   const ConnectOptions options = world.refusing_options();
+  Socket(world.io()).connect(options);  // from now on the loop has its descriptors
+  world.run();
   const std::size_t before = open_descriptors();
   world.await([](asio::io_context& io, ConnectOptions where) -> asio::awaitable<void> {
     for (int i = 0; i < 250; ++i) {

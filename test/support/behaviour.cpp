@@ -11,6 +11,7 @@
 #include "core/connection.hpp"
 #include "reactor/loop.hpp"
 #include "support/case_report.hpp"
+#include "support/raw_socket.hpp"
 #include "support/record_transport.hpp"
 #include "transport/memory_transport.hpp"
 
@@ -127,12 +128,21 @@ ConnectOptions World::connect_options(const Server& server) {
 
 void World::connect(Socket& socket, const Server& server) { socket.connect(connect_options(server)); }
 
+/// Bound on all addresses of both families and not listening: every connect is refused, and no other program that runs
+/// at the same time can be given the port.
 ConnectOptions World::refusing_options() {
-  Server server(*io_);
-  listen(server);
-  const ConnectOptions options = connect_options(server);
-  server.close();
-  settle();
+  const ListenOptions here = listen_options();
+  if (is_unix()) return {.path = here.path};
+  RawSocket holder(Family::ipv6);
+  BOOST_REQUIRE(holder.bind(SocketAddress::ip("::", 0)) == 0);
+  const int port = holder.local_address().port();
+  held_.push_back(std::make_unique<RawSocket>(std::move(holder)));
+  return {.host = here.host, .port = port};
+}
+
+ConnectOptions World::unused_options() {
+  const ConnectOptions options = refusing_options();
+  if (!is_unix()) held_.pop_back();
   return options;
 }
 

@@ -22,6 +22,10 @@ namespace libnet::transport {
 class MemoryTransport;
 }
 
+namespace libnet::test {
+class RawSocket;
+}
+
 /// Where behaviour cases run: every case body runs once for each setting in which it applies.
 namespace libnet::test {
 
@@ -77,8 +81,10 @@ class World {
   ListenOptions listen_options();
   /// A new Unix path in the case's directory.
   std::string new_path();
-  /// A TCP port on which nobody listens (closed again just now), as a server of this wire would use it.
+  /// A TCP port on which nobody listens as long as this World lives, on any address; or a path that does not exist.
   ConnectOptions refusing_options();
+  /// A TCP port that was free just now, to bind to.
+  ConnectOptions unused_options();
 
   /// A connected pair over this wire: `first` was connected by the client, `second` accepted by a server.
   /// Options: allow_half_open unset means false on both, as for listeners. The server of real wires is closed again.
@@ -106,6 +112,7 @@ class World {
   std::unique_ptr<asio::io_context> io_;
   std::string directory_;
   std::vector<std::unique_ptr<std::string>> kept_;
+  std::vector<std::unique_ptr<RawSocket>> held_;
   int paths_ = 0;
   Ends memory_ends_;
 };
