@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <atomic>
 
+#include "core/connector.hpp"
 #include "libnet/error.hpp"
 
 namespace libnet {
 
 namespace {
-
-constexpr std::chrono::milliseconds shortest_attempt{10};
 
 std::atomic<bool> enabled{true};
 std::atomic<std::chrono::milliseconds> attempt_timeout{std::chrono::milliseconds(250)};
@@ -23,7 +22,7 @@ std::chrono::milliseconds default_auto_select_family_attempt_timeout() noexcept 
 void set_default_auto_select_family_attempt_timeout(std::chrono::milliseconds timeout) {
   if (timeout.count() <= 0)
     throw SystemError(Error(Errc::out_of_range, "set_default_auto_select_family_attempt_timeout"));
-  attempt_timeout.store(std::max(timeout, shortest_attempt));
+  attempt_timeout.store(std::max(timeout, core::shortest_attempt));
 }
 
 }  // namespace libnet

@@ -7,18 +7,6 @@ using libnet::Socket;
 
 // B206, B207: everything that connects and listens, with every kind of token.
 
-namespace {
-
-Server listening_server(World& world) {
-  Server server(world.io());
-  server.on(event::listening, [] {});  // it lives without a handle
-  world.listen(server);
-  world.settle();
-  return server;
-}
-
-}  // namespace
-
 BEHAVIOUR(B206_async_connect, real_wires) {
   const Server server = listening_server(world);
   prove_with_every_token(world, [&world, &server] {

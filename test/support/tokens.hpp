@@ -45,6 +45,14 @@ auto failing_trial(error_code expected, Start start) {
   return Trial<Start, decltype(none)>{std::move(start), none, expected};
 }
 
+inline Server listening_server(World& world) {
+  Server server(world.io());
+  server.on(event::listening, [] {});  // it lives without a handle
+  world.listen(server);
+  world.settle();
+  return server;
+}
+
 /// An io_context that a thread of its own runs.
 class OtherThread {
  public:

@@ -10,20 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "detail/last_error.hpp"
+
 namespace libnet::core {
 
 namespace {
 
-error_code last_error() { return {errno, boost::system::system_category()}; }
-
-int native_family(Family family) noexcept {
-  switch (family) {
-    case Family::ipv4: return AF_INET;
-    case Family::ipv6: return AF_INET6;
-    case Family::unix_path: break;
-  }
-  return AF_UNIX;
-}
+using detail::last_error;
 
 error_code set_flag(int descriptor, int level, int name, bool on) noexcept {
   const int value = on ? 1 : 0;
@@ -55,6 +48,15 @@ std::optional<std::pair<dev_t, ino_t>> identity(const std::string& path) {
 }
 
 }  // namespace
+
+int native_family(Family family) noexcept {
+  switch (family) {
+    case Family::ipv4: return AF_INET;
+    case Family::ipv6: return AF_INET6;
+    case Family::unix_path: break;
+  }
+  return AF_UNIX;
+}
 
 bool is_stream_socket(int descriptor) noexcept { return number(descriptor, SO_TYPE) == SOCK_STREAM; }
 

@@ -11,6 +11,9 @@
 
 namespace libnet::core {
 
+/// AF_INET and so on.
+int native_family(Family family) noexcept;
+
 /// @name What a descriptor is
 /// @{
 bool is_stream_socket(int descriptor) noexcept;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/binding.hpp"
+#include "detail/last_error.hpp"
 #include "transport/descriptor_transport.hpp"
 
 namespace libnet::core {
@@ -16,17 +17,9 @@ namespace {
 
 constexpr std::chrono::milliseconds longest_retry{50};
 
-error_code last_error() { return {errno, boost::system::system_category()}; }
+using detail::last_error;
 
 const error_code in_progress(EINPROGRESS, boost::system::system_category());
-
-int native_family(const SocketAddress& address) {
-  switch (address.family()) {
-    case Family::ipv4: return AF_INET;
-    case Family::ipv6: return AF_INET6;
-    default: return AF_UNIX;
-  }
-}
 
 }  // namespace
 
@@ -52,7 +45,7 @@ error_code ConnectAttempt::proceed() {
 
 error_code ConnectAttempt::open() {
   if (request_.bound) return open_bound();
-  descriptor_ = ::socket(native_family(address_), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  descriptor_ = ::socket(native_family(address_.family()), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   return descriptor_ < 0 ? last_error() : error_code();
 }
 

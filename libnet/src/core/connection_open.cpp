@@ -57,6 +57,9 @@ void Connection::choose_source(detail::ConnectRequest& request) {
 void Connection::connect(detail::ConnectRequest request, bool half_open_by_default) {
   choose_source(request);
   check_connectable(request);
+  if (!request.auto_select_family) request.auto_select_family = default_auto_select_family();
+  const auto time = request.attempt_timeout.value_or(default_auto_select_family_attempt_timeout());
+  request.attempt_timeout = std::max(time, shortest_attempt);
   if (request.bound) connect_from(*request.bound);
   half_open_ = options_->allow_half_open.value_or(half_open_by_default);
   error_ = {};
@@ -71,10 +74,7 @@ void Connection::connect(detail::ConnectRequest request, bool half_open_by_defau
   write_side_ = WriteSide::open;
   if (flow_ == Flow::lingering) flow_ = Flow::automatic;
   need_drain_ = destroyed_ = handled_ = reset_on_connect_ = false;
-  attempted_.reset();
-  if (request.auto_select_family.value_or(default_auto_select_family())) {
-    attempted_ = std::make_unique<std::vector<std::string>>();
-  }
+  attempted_ = *request.auto_select_family ? std::make_unique<std::vector<std::string>>() : nullptr;
   connector_ = std::make_unique<Connector>(loop_, std::move(request), options_->block_list,
                                            static_cast<Connector::Client&>(*this));
   touch();

@@ -7,15 +7,11 @@
 
 #include <boost/asio/error.hpp>
 
-#include "libnet/auto_select_family.hpp"
-
 namespace libnet::core {
 
 namespace asio = boost::asio;
 
 namespace {
-
-constexpr std::chrono::milliseconds shortest_attempt{10};
 
 Error ip_blocked(const SocketAddress& address) {
   const error_code code = Errc::ip_blocked;
@@ -94,10 +90,6 @@ void Connector::begin() {
     return look_up();
   }
   start_attempts();
-}
-
-bool Connector::tries_all() const noexcept {
-  return request_.auto_select_family.value_or(default_auto_select_family());
 }
 
 /// An address to bind to leaves only its own family.
@@ -207,8 +199,7 @@ bool Connector::start_attempt() {
   if (look_at(running_.back())) return true;
   may_start_next_ = running_.size() != before;
   if (!may_start_next_ && next_ < candidates_.size()) {
-    const auto time = request_.attempt_timeout.value_or(default_auto_select_family_attempt_timeout());
-    loop_->start(*this, loop_->precise_now() + std::max(time, shortest_attempt));
+    loop_->start(*this, loop_->precise_now() + *request_.attempt_timeout);
   }
   return false;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -18,6 +19,9 @@
 #include "transport/transport.hpp"
 
 namespace libnet::core {
+
+/// What an attempt to connect has at least before the next one starts.
+inline constexpr std::chrono::milliseconds shortest_attempt{10};
 
 /// Makes one connection: looks the host up if it must, then tries its addresses until one answers, as RFC 8305 says: the
 /// families by turns, the next one when the one before has failed or has had its time; the first to succeed wins.
@@ -47,7 +51,7 @@ class Connector final : private reactor::Task, private reactor::Timer, private C
     ~Client() = default;
   };
 
-  /// Starts with the next turn of the loop.
+  /// Starts with the next turn of the loop. The request's `auto_select_family` and `attempt_timeout` are set.
   /// @param blocked  Where not to connect; null for nothing. Outlives the connector.
   Connector(std::shared_ptr<reactor::Loop> loop, detail::ConnectRequest request, const BlockList* blocked,
             Client& client);
@@ -67,7 +71,7 @@ class Connector final : private reactor::Task, private reactor::Timer, private C
   void on_timer() override;
   void on_attempt_ready() override { loop_->schedule(*this); }
   void begin();
-  bool tries_all() const noexcept;
+  bool tries_all() const noexcept { return *request_.auto_select_family; }
   int wanted_family() const noexcept;
   void look_up();
   void resolved(const Error& error, const std::vector<LookupAddress>& addresses);

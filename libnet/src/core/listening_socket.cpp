@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 #include "core/binding.hpp"
+#include "detail/last_error.hpp"
 
 namespace libnet::core {
 
 namespace {
 
-error_code last_error() { return {errno, boost::system::system_category()}; }
+using detail::last_error;
 
 /// What the umask has taken away from the file of a Unix-domain socket.
 error_code permit(const std::optional<SocketAddress>& address, const detail::ListenRequest& request) {

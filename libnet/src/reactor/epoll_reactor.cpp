@@ -10,6 +10,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "detail/last_error.hpp"
 #include "libnet/detail/recycling.hpp"
 
 namespace libnet::reactor {
@@ -18,7 +19,7 @@ namespace {
 
 constexpr std::size_t events_per_turn = 256;
 
-error_code last_error() { return {errno, boost::system::system_category()}; }
+using detail::last_error;
 
 int checked(int result, const char* what) {
   if (result < 0) throw boost::system::system_error(last_error(), what);
