@@ -83,10 +83,15 @@ function(libnet_precompiled_headers_owner name)
   libnet_precompile_headers(${name} ${arg_HEADERS})
 endfunction()
 
+# libnet_reuse_program_headers(<target>): precompiled Asio for an own target that does without libnet's private ones.
+function(libnet_reuse_program_headers target)
+  libnet_precompiled_headers_owner(libnet_program_headers LINK libnet::libnet HEADERS <iostream>)
+  libnet_reuse_precompiled_headers(${target} libnet_program_headers)
+endfunction()
+
 # libnet_program_target(<target>): a program that knows the public API alone (apps, benchmarks, documentation snippets).
 function(libnet_program_target target)
   target_link_libraries(${target} PRIVATE libnet::libnet)
   libnet_own_target(${target})
-  libnet_precompiled_headers_owner(libnet_program_headers LINK libnet::libnet HEADERS <iostream>)
-  libnet_reuse_precompiled_headers(${target} libnet_program_headers)
+  libnet_reuse_program_headers(${target})
 endfunction()
