@@ -1,3 +1,0 @@
-module libnet/bench/go
-
-go 1.19
