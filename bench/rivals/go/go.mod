@@ -1,0 +1,3 @@
+module libnet/bench/go
+
+go 1.19

@@ -1,0 +1,12 @@
+#include "libuv/echo.hpp"
+
+#include "libuv/serve.hpp"
+#include "libuv/servers.hpp"
+
+namespace bench::uv {
+
+void echo() {
+  serve([] { return new EchoConnection; });
+}
+
+}  // namespace bench::uv
