@@ -1,0 +1,14 @@
+#include "echo.hpp"
+
+#include "common-asio/servers.hpp"
+
+namespace {
+
+awaitable<> echo_for_ever(Socket socket) {
+  const auto nothing = [] {};
+  co_await echo(socket, nothing);
+}
+
+}  // namespace
+
+void serve_echo() { serve_coroutines(echo_for_ever); }
