@@ -6,14 +6,12 @@ use tokio::net::TcpStream;
 use crate::BUFFER_SIZE;
 
 pub async fn echo_in_pieces(mut stream: TcpStream, size: usize) -> io::Result<()> {
-    let mut buffer = vec![0; BUFFER_SIZE];
-    loop {
-        let received = stream.read(&mut buffer).await?;
-        if received == 0 {
-            return Ok(());
-        }
-        for piece in buffer[..received].chunks(size) {
+    let mut buffer = Vec::with_capacity(BUFFER_SIZE);
+    while stream.read_buf(&mut buffer).await? > 0 {
+        for piece in buffer.chunks(size) {
             stream.write_all(piece).await?;
         }
+        buffer.clear();
     }
+    Ok(())
 }
