@@ -10,6 +10,7 @@ PATIENCE = 20  # [s] without any byte
 STALLED = 0.4  # [s] in which no byte is taken: the other side does not read
 PIECE = 256 * 1024  # moved by one call at most [bytes]
 MEBIBYTE = 1024 * 1024
+LIMIT = 64 * MEBIBYTE  # more than the kernel's buffers of a connection hold
 
 
 def connect(port):
@@ -37,10 +38,12 @@ def read_exactly(client, size):
     return bytes(received)
 
 
-def read_to_end(client):
+def read_to_end(client, limit=LIMIT):
     received = bytearray()
     while some := client.recv(PIECE):
         received += some
+        if len(received) > limit:
+            raise AssertionError(f"no end came within {limit} bytes")
     return bytes(received)
 
 
@@ -53,7 +56,7 @@ def is_closed_by_peer(client):
     return True
 
 
-def fill(client, limit=64 * MEBIBYTE):
+def fill(client, limit=LIMIT):
     """Sends until the other side takes no more, or the limit. Returns what was sent [bytes]."""
     data = (random.randbytes(1_000_003) * (limit // 1_000_003 + 1))[:limit]
     view = memoryview(data)
