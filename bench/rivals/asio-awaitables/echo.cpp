@@ -1,6 +1,6 @@
 #include "echo.hpp"
 
-#include "common-asio/servers.hpp"
+#include "common/servers.hpp"
 
 namespace {
 

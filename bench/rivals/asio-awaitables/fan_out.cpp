@@ -1,7 +1,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "common-asio/fan_out.hpp"
-#include "common-asio/servers.hpp"
+#include "common/servers.hpp"
 #include "coroutines.hpp"
 
 namespace {

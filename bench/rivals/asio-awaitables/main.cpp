@@ -1,5 +1,6 @@
-#include "common-asio/servers.hpp"
+#include "common-asio/version.hpp"
+#include "common/servers.hpp"
 
 int main(int argument_count, char** arguments) {
-  return bench::run_asio_rival(argument_count, arguments, "bench-asio-awaitables", "Asio awaitables");
+  return bench::run_rival(argument_count, arguments, "bench-asio-awaitables", bench::boost_version("Asio awaitables"));
 }

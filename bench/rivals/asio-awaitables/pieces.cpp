@@ -1,4 +1,4 @@
-#include "common-asio/servers.hpp"
+#include "common/servers.hpp"
 #include "coroutines.hpp"
 
 namespace {

@@ -1,6 +1,6 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
-#include "common-asio/servers.hpp"
+#include "common/servers.hpp"
 #include "coroutines.hpp"
 
 namespace {

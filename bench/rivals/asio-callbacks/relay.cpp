@@ -1,4 +1,4 @@
 #include "common-asio/relay.hpp"
-#include "common-asio/servers.hpp"
+#include "common/servers.hpp"
 
 void serve_relay(std::uint16_t upstream) { bench::serve_relay_sessions<bench::Socket>(upstream); }

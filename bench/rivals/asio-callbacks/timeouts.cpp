@@ -1,7 +1,7 @@
 #include <boost/asio/basic_waitable_timer.hpp>
 
-#include "common-asio/servers.hpp"
 #include "common-asio/session.hpp"
+#include "common/servers.hpp"
 
 namespace {
 

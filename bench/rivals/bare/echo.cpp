@@ -1,5 +1,5 @@
+#include "common/servers.hpp"
 #include "connection.hpp"
-#include "servers.hpp"
 
 namespace {
 

@@ -1,8 +1,8 @@
 #include <boost/intrusive/list.hpp>
 
 #include "common/message_cutter.hpp"
+#include "common/servers.hpp"
 #include "connection.hpp"
-#include "servers.hpp"
 
 namespace {
 

@@ -7,8 +7,8 @@
 
 #include <cerrno>
 
+#include "common/servers.hpp"
 #include "loop.hpp"
-#include "servers.hpp"
 
 namespace {
 

@@ -5,8 +5,8 @@
 #include <span>
 
 #include "common/rival.hpp"
+#include "common/servers.hpp"
 #include "loop.hpp"
-#include "servers.hpp"
 
 namespace {
 

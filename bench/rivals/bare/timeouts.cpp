@@ -1,7 +1,7 @@
 #include <boost/intrusive/list.hpp>
 
+#include "common/servers.hpp"
 #include "connection.hpp"
-#include "servers.hpp"
 
 namespace {
 

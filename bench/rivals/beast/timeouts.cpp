@@ -1,7 +1,7 @@
 #include <boost/beast/core/tcp_stream.hpp>
 
-#include "common-asio/servers.hpp"
 #include "common-asio/session.hpp"
+#include "common/servers.hpp"
 
 namespace {
 

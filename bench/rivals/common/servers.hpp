@@ -3,11 +3,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-
-#include <boost/version.hpp>
+#include <string>
 
 #include "common/rival.hpp"
 
+// The servers of a rival that has no choices: each is defined in a file of its name.
 void serve_echo();
 void serve_pieces(std::size_t size);
 void serve_timeouts(std::chrono::milliseconds idle);
@@ -17,15 +17,12 @@ void serve_relay(std::uint16_t upstream);
 
 namespace bench {
 
-/// The main() of a rival on Asio that defines the servers above.
-/// @param library  Which part of Boost it uses, such as "Asio callbacks".
-inline int run_asio_rival(int argument_count, const char* const* arguments, const std::string& program,
-                          const std::string& library) {
-  const std::string boost =
-      "Boost " + std::to_string(BOOST_VERSION / 100000) + "." + std::to_string(BOOST_VERSION / 100 % 1000);
+/// The whole main() of such a rival.
+inline int run_rival(int argument_count, const char* const* arguments, const std::string& program,
+                     const std::string& version) {
   return run_rival(argument_count, arguments,
                    {.program = program,
-                    .version = library + " of " + boost + ", " + compiler(),
+                    .version = version,
                     .echo = serve_echo,
                     .pieces = serve_pieces,
                     .timeouts = serve_timeouts,
