@@ -16,7 +16,7 @@ void FanOutLoad::connect(std::uint16_t port) {
     receiver.socket = start_connect(port);
     watch(receiver.socket, &receiver, EPOLLIN | EPOLLOUT | EPOLLET);
   }
-  const Clock::time_point limit = Clock::now() + patience;
+  const Clock::time_point limit = Clock::now() + patience();
   do {
     if (Clock::now() > limit) throw std::runtime_error("a message did not come to all connections");
     begin_message();

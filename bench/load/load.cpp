@@ -27,7 +27,12 @@ void Load::exchange(Clock::time_point until) {
   if (!active_) progress_ = Clock::now();
   active_ = true;
   start();
-  while (!is_complete() && Clock::now() < until) turn(until);
+  const double before = units();
+  while (!is_complete()) {
+    const bool is_over = Clock::now() >= until;
+    if (is_over && units() != before) return;
+    turn(is_over ? Clock::time_point::max() : until);
+  }
 }
 
 void Load::settle() {
@@ -61,8 +66,8 @@ void Load::look_for_progress(Clock::time_point now) {
   if (received_ != seen_) {
     seen_ = received_;
     progress_ = now;
-  } else if (now - progress_ > patience) {
-    throw std::runtime_error("no progress for " + std::to_string(patience.count()) + " s");
+  } else if (now - progress_ > patience_) {
+    throw std::runtime_error("no progress for " + std::to_string(patience_.count()) + " ms");
   }
 }
 

@@ -21,12 +21,9 @@ using Clock = std::chrono::steady_clock;
 /// must come. It is driven in steps: connect, exchange, exchange, …, settle, finish.
 ///
 /// All of them throw std::runtime_error if the server ends or breaks a connection, sends wrong bytes, or makes no
-/// progress for `patience`; and Interrupted.
+/// progress for too long; and Interrupted.
 class Load {
  public:
-  /// How long nothing may arrive.
-  static constexpr std::chrono::seconds patience{10};
-
   Load();
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
@@ -35,10 +32,14 @@ class Load {
   /// What the server must be told of this load, such as a port.
   virtual std::vector<std::string> server_settings() const { return {}; }
 
+  /// How long nothing may arrive [10 s].
+  void set_patience(std::chrono::milliseconds time) noexcept { patience_ = time; }
+
   /// Opens the connections.
   virtual void connect(std::uint16_t port) = 0;
 
-  /// Drives the server until then, or until all is done if the load has an end. What is under way goes on later.
+  /// Drives the server until then, and longer if nothing was done by then; or until all is done if the load has an end.
+  /// What is under way goes on later.
   void exchange(Clock::time_point until);
 
   /// Waits for what is under way; afterwards the server has nothing to do.
@@ -59,6 +60,8 @@ class Load {
   virtual void ready(void* watched, std::uint32_t events) = 0;
   virtual bool is_settled() const = 0;
   virtual bool is_complete() const { return false; }
+
+  std::chrono::milliseconds patience() const noexcept { return patience_; }
 
   /// Is new work to be begun?
   bool is_active() const noexcept { return active_; }
@@ -86,6 +89,7 @@ class Load {
   std::uint64_t received_ = 0;  // [bytes]
   std::uint64_t seen_ = 0;      // of them, when progress was last looked for
   Clock::time_point progress_ = Clock::now();
+  std::chrono::milliseconds patience_{10'000};
   bool active_ = false;
 
   void look_for_progress(Clock::time_point now);

@@ -43,9 +43,7 @@ class SharedCounters {
 double exchange_for(Load& load, std::chrono::milliseconds time) {
   const double before = load.units();
   load.exchange(Clock::now() + time);
-  const double units = load.units() - before;
-  if (units == 0) throw std::runtime_error("nothing came while it was counted");
-  return units;
+  return load.units() - before;
 }
 
 /// strace at a running process, counting.

@@ -65,7 +65,7 @@ struct LatencyRecord {
   double p50 = 0;
   double p99 = 0;
   double p999 = 0;
-  std::vector<std::pair<double, double>> curve;  ///< Share of the messages, and the time they did not exceed [us].
+  std::vector<std::pair<double, double>> curve{};  ///< Share of the messages, and the time they did not exceed [us].
 };
 BOOST_DESCRIBE_STRUCT(LatencyRecord, (), (p50, p99, p999, curve))
 

@@ -31,8 +31,8 @@ bool is_missing(const std::string& part) {
   return part.find('/') != std::string::npos && !std::filesystem::exists(part);
 }
 
-std::string missing(const Rival& rival) {
-  return rival.needs.empty() ? "not built" : "not built: needs the package " + rival.needs;
+std::string with_needs(const Rival& rival, const std::string& what) {
+  return rival.needs.empty() ? what : what + ": needs the package " + rival.needs;
 }
 
 }  // namespace
@@ -59,7 +59,7 @@ std::vector<Rival> rivals(const std::string& programs, const std::string& source
 RivalRecord inspect(const Rival& rival) {
   RivalRecord record{.name = rival.name, .version = {}, .missing = {}};
   if (std::ranges::any_of(rival.program, is_missing)) {
-    record.missing = missing(rival);
+    record.missing = with_needs(rival, "not built");
     return record;
   }
   std::vector<std::string> command = rival.program;
@@ -67,7 +67,7 @@ RivalRecord inspect(const Rival& rival) {
   Child child({.command = command});
   record.version = child.read_line(answer_time);
   child.end(SIGTERM);
-  if (!record.version) record.missing = fmt::format("does not run: {}", child.complaint());
+  if (!record.version) record.missing = with_needs(rival, fmt::format("does not run ({})", child.complaint()));
   return record;
 }
 

@@ -12,7 +12,6 @@ namespace bench {
 
 namespace {
 
-constexpr std::chrono::seconds starting_time{10};
 constexpr std::chrono::milliseconds dying_time{100};  // a broken connection is seen before the process is gone
 
 ChildSettings server_process(const Scenario& scenario, const Rival& rival, const Load& load,
@@ -28,26 +27,20 @@ ChildSettings server_process(const Scenario& scenario, const Rival& rival, const
   return process;
 }
 
-/// Something must have come before the window begins, however slow the server starts.
-void warm_up(Load& load, std::chrono::milliseconds time) {
-  do {
-    load.exchange(Clock::now() + time);
-  } while (load.units() == 0);
-}
-
 }  // namespace
 
 Trial::Trial(const Scenario& scenario, const Rival& rival, const TrialSettings& settings)
     : pinned_(settings.cores.load), load_(scenario.load()), server_(server_process(scenario, rival, *load_, settings)) {
   drive([&](Load& load) {
-    load.connect(read_port());
-    if (scenario.leading != Leading::bytes) warm_up(load, settings.warm_up);
+    load.set_patience(settings.patience);
+    load.connect(read_port(settings.patience));
+    if (scenario.leading != Leading::bytes) load.exchange(Clock::now() + settings.warm_up);
   });
 }
 
-std::uint16_t Trial::read_port() {
+std::uint16_t Trial::read_port(std::chrono::milliseconds limit) {
   constexpr std::string_view expected = "listening on 127.0.0.1:";
-  const auto line = server_.read_line(starting_time);
+  const auto line = server_.read_line(limit);
   if (!line) throw std::runtime_error("the server did not say that it listens");
   std::uint16_t port = 0;
   const std::string_view digits = std::string_view(*line).substr(std::min(expected.size(), line->size()));

@@ -16,6 +16,7 @@ namespace bench {
 struct TrialSettings {
   Cores cores;
   std::chrono::milliseconds warm_up{200};
+  std::chrono::milliseconds patience{10'000};  ///< For the server to start, and for progress.
   std::vector<std::string> environment{};
   int inherited = -1;  ///< A descriptor the server is to have as well.
 };
@@ -36,7 +37,7 @@ class Trial {
   pid_t server() const noexcept { return server_.id(); }
 
  private:
-  std::uint16_t read_port();
+  std::uint16_t read_port(std::chrono::milliseconds limit);
   std::string explained(const std::string& failure);
 
   Pinned pinned_;
