@@ -16,7 +16,7 @@ class Progress {
 
   void show(const std::string& what);
   /// Steps that will not come.
-  void skip(std::size_t steps) noexcept { done_ += steps; }
+  void skip(std::size_t steps) noexcept { steps_ -= steps; }
 
  private:
   void clear() const;
