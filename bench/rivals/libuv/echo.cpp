@@ -1,12 +1,7 @@
 #include "libuv/echo.hpp"
-
+#include "common/servers.hpp"
 #include "libuv/serve.hpp"
-#include "libuv/servers.hpp"
 
-namespace bench::uv {
-
-void echo() {
-  serve([] { return new EchoConnection; });
+void serve_echo() {
+  bench::uv::serve([] { return new bench::uv::EchoConnection; });
 }
-
-}  // namespace bench::uv

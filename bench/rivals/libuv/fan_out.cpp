@@ -1,8 +1,8 @@
 #include <unordered_set>
 
 #include "common/message_cutter.hpp"
+#include "common/servers.hpp"
 #include "libuv/serve.hpp"
-#include "libuv/servers.hpp"
 
 namespace bench::uv {
 
@@ -90,9 +90,9 @@ void Group::forget(Member& member) {
 
 }  // namespace
 
-void fan_out(std::size_t size) {
-  Group group;
-  serve([&group, size] { return new Member(group, size); });
-}
-
 }  // namespace bench::uv
+
+void serve_fan_out(std::size_t size) {
+  bench::uv::Group group;
+  bench::uv::serve([&group, size] { return new bench::uv::Member(group, size); });
+}

@@ -3,17 +3,8 @@
 
 #include <string>
 
-#include "common/rival.hpp"
-#include "libuv/servers.hpp"
+#include "common/servers.hpp"
 
-int main(int argc, char** argv) {
-  return bench::run_rival(argc, argv,
-                          {.program = "bench-libuv",
-                           .version = std::string("libuv ") + uv_version_string(),
-                           .echo = bench::uv::echo,
-                           .pieces = bench::uv::pieces,
-                           .timeouts = bench::uv::timeouts,
-                           .stream = bench::uv::stream,
-                           .fan_out = bench::uv::fan_out,
-                           .relay = bench::uv::relay});
+int main(int argument_count, char** arguments) {
+  return bench::run_rival(argument_count, arguments, "bench-libuv", std::string("libuv ") + uv_version_string());
 }

@@ -1,8 +1,8 @@
 #include <algorithm>
 
+#include "common/servers.hpp"
 #include "libuv/echo.hpp"
 #include "libuv/serve.hpp"
-#include "libuv/servers.hpp"
 
 namespace bench::uv {
 
@@ -26,8 +26,8 @@ class PiecesConnection : public EchoConnection {
 
 }  // namespace
 
-void pieces(std::size_t size) {
-  serve([size] { return new PiecesConnection(size); });
-}
-
 }  // namespace bench::uv
+
+void serve_pieces(std::size_t size) {
+  bench::uv::serve([size] { return new bench::uv::PiecesConnection(size); });
+}

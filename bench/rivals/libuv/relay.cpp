@@ -1,7 +1,7 @@
 #include <netinet/in.h>
 
+#include "common/servers.hpp"
 #include "libuv/serve.hpp"
-#include "libuv/servers.hpp"
 
 namespace bench::uv {
 
@@ -100,10 +100,10 @@ class ClientSide : public Side {
 
 }  // namespace
 
-void relay(std::uint16_t upstream) {
-  sockaddr_in address{};
-  check(uv_ip4_addr("127.0.0.1", upstream, &address));
-  serve([&address] { return new ClientSide(address); });
-}
-
 }  // namespace bench::uv
+
+void serve_relay(std::uint16_t upstream) {
+  sockaddr_in address{};
+  bench::uv::check(uv_ip4_addr("127.0.0.1", upstream, &address));
+  bench::uv::serve([&address] { return new bench::uv::ClientSide(address); });
+}

@@ -1,6 +1,5 @@
-#include "common/rival.hpp"
+#include "common/servers.hpp"
 #include "libuv/serve.hpp"
-#include "libuv/servers.hpp"
 
 namespace bench::uv {
 
@@ -44,9 +43,9 @@ class StreamConnection : public Connection {
 
 }  // namespace
 
-void stream(std::size_t block_size) {
-  std::vector<char> block = make_block(block_size);
-  serve([&block] { return new StreamConnection(block); });
-}
-
 }  // namespace bench::uv
+
+void serve_stream(std::size_t block_size) {
+  std::vector<char> block = bench::make_block(block_size);
+  bench::uv::serve([&block] { return new bench::uv::StreamConnection(block); });
+}

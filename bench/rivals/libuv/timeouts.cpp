@@ -1,6 +1,6 @@
+#include "common/servers.hpp"
 #include "libuv/echo.hpp"
 #include "libuv/serve.hpp"
-#include "libuv/servers.hpp"
 
 namespace bench::uv {
 
@@ -37,8 +37,8 @@ class TimeoutConnection : public EchoConnection {
 
 }  // namespace
 
-void timeouts(std::chrono::milliseconds idle) {
-  serve([idle] { return new TimeoutConnection(idle); });
-}
-
 }  // namespace bench::uv
+
+void serve_timeouts(std::chrono::milliseconds idle) {
+  bench::uv::serve([idle] { return new bench::uv::TimeoutConnection(idle); });
+}
