@@ -19,13 +19,16 @@ std::optional<Spread> standing(const ScenarioRecord& scenario, const Row& row) {
 
 std::vector<Change> compare(const Result& then, const Result& now) {
   std::vector<Change> changes;
+  const bool has_spread = then.settings.rounds > 1 && now.settings.rounds > 1;
   for (const ScenarioRecord& scenario : now.scenarios) {
+    const ScenarioRecord* same = find_scenario(then, scenario.name);
+    if (same == nullptr || same->title != scenario.title) continue;
     for (const Row& row : scenario.rows) {
       const Row* old = find_row(then, scenario.name, row.rival);
       if (old == nullptr || row.failure || row.rival == scenario.baseline) continue;
       const auto before = standing(scenario, *old);
       const auto after = standing(scenario, row);
-      if (before && after) changes.push_back({scenario.name, row.rival, *before, *after});
+      if (before && after) changes.push_back({scenario.name, row.rival, *before, *after, has_spread});
     }
   }
   return changes;
@@ -37,7 +40,7 @@ std::string changes_text(const std::vector<Change>& changes) {
     table.add({change.scenario, change.rival, number(change.then.median), number(change.now.median),
                fmt::format("{:+.3f}", change.difference()), change.is_beyond_spread() ? "*" : ""});
   }
-  return table.text() + "  *: beyond the spread of both\n";
+  return table.text() + "  *: beyond the spread of both; one round alone has no spread\n";
 }
 
 }  // namespace bench

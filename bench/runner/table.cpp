@@ -52,11 +52,17 @@ std::string rivals_text(const Result& result) {
   return text.empty() ? text : "Missing rivals\n" + text + '\n';
 }
 
+/// More is better where the rate leads; everything else is a cost.
+std::string bound(const Result& result, const GoalRecord& goal) {
+  const ScenarioRecord* scenario = find_scenario(result, goal.scenario);
+  return (scenario != nullptr && scenario->leading == "rate" ? ">= " : "<= ") + number(goal.goal);
+}
+
 std::string goals_text(const Result& result) {
   if (result.goals.empty()) return {};
   TextTable table({"Goals", "rival", "figure", "goal", ""});
   for (const GoalRecord& goal : result.goals) {
-    table.add({goal.what, goal.rival, number(goal.figure), number(goal.goal), goal.met ? "met" : "MISSED"});
+    table.add({goal.what, goal.rival, number(goal.figure), bound(result, goal), goal.met ? "met" : "MISSED"});
   }
   return table.text();
 }

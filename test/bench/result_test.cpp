@@ -110,6 +110,19 @@ BOOST_AUTO_TEST_CASE(change_beyond_the_spreads_is_marked_in_both_directions) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(change_of_single_rounds_is_not_marked) {
+  bench::Result now = sample();
+  libnet_of(now).ratio = {2, 2, 2};
+  now.settings.rounds = 1;
+  BOOST_TEST(!bench::compare(sample(), now).front().is_beyond_spread());
+}
+
+BOOST_AUTO_TEST_CASE(scenarios_of_another_size_are_not_compared) {
+  bench::Result now = sample();
+  now.scenarios.front().title = "Echo, fewer connections";
+  BOOST_TEST(bench::compare(sample(), now).empty());
+}
+
 BOOST_AUTO_TEST_CASE(rows_that_failed_or_were_not_there_are_not_compared) {
   bench::Result now = sample();
   libnet_of(now).failure = "it broke";
