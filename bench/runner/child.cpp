@@ -46,6 +46,7 @@ std::string in_words(int status) {
 
 std::vector<char*> terminated(const std::vector<std::string>& strings) {
   std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
   for (const std::string& one : strings) pointers.push_back(const_cast<char*>(one.c_str()));
   pointers.push_back(nullptr);
   return pointers;
@@ -113,7 +114,7 @@ std::optional<std::string> Child::read_line(std::chrono::milliseconds limit) {
     if (size <= 0) return std::nullopt;
     unread_.append(bytes.data(), static_cast<std::size_t>(size));
   }
-  const std::string line = unread_.substr(0, found);
+  std::string line = unread_.substr(0, found);
   unread_.erase(0, found + 1);
   return line;
 }

@@ -33,6 +33,7 @@ std::string program_folder() { return std::filesystem::read_symlink("/proc/self/
 template <class Named>
 std::vector<std::string> names(const std::vector<Named>& all) {
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const Named& one : all) names.push_back(one.name);
   return names;
 }

@@ -84,6 +84,7 @@ class Run {
 
   ScenarioRecord compare(const Scenario& scenario) {
     std::vector<Contestant> all;
+    all.reserve(present_.size());
     for (const Rival* rival : present_) all.push_back({.rival = rival, .row = {.rival = rival->name}});
     for (unsigned round = 1; round <= plan_.settings.rounds; ++round) {
       for (Contestant& one : all)
