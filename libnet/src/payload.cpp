@@ -1,5 +1,7 @@
 #include "libnet/payload.hpp"
 
+#include <utility>
+
 #include "core/text_encoder.hpp"
 #include "core/unicode.hpp"
 
@@ -9,12 +11,10 @@ Payload::Payload(std::string_view text, Encoding encoding) : Payload(text) {
   const bool its_own_bytes =
       encoding == Encoding::bytes || (encoding == Encoding::utf8 && core::well_formed_utf8(view_) == view_.size());
   if (its_own_bytes) return;
-  view_ = {};
-  if (auto bytes = core::encode_text(text, encoding)) {
-    owner_ = std::move(*bytes);
-  } else {
-    owner_ = Invalid();
-  }
+  auto bytes = core::encode_text(text, encoding);
+  valid_ = bytes.has_value();
+  owner_ = valid_ ? Bytes(std::move(*bytes)) : Bytes();
+  view_ = owner_.span();
 }
 
 }  // namespace libnet

@@ -88,8 +88,8 @@ BOOST_AUTO_TEST_CASE(every_kind_keeps_its_bytes_and_its_place) {
   const std::string kept(300, 'b');
   WriteQueue queue;
   queue.append_copy(bytes_of("copied "));
-  queue.append_adopted(std::string(200, 's'));
-  queue.append_adopted(std::vector<std::byte>(200, std::byte{'v'}));
+  queue.append_shared(Bytes(std::string(200, 's')));
+  queue.append_shared(Bytes(std::vector<std::byte>(200, std::byte{'v'})));
   queue.append_shared(Bytes("shared "));
   queue.append_borrowed(bytes_of(kept));
   queue.append_copy(bytes_of(" end"));
@@ -101,8 +101,6 @@ BOOST_AUTO_TEST_CASE(every_kind_keeps_its_bytes_and_its_place) {
 BOOST_AUTO_TEST_CASE(nothing_appended_is_no_segment) {
   WriteQueue queue;
   queue.append_copy({});
-  queue.append_adopted(std::string());
-  queue.append_adopted(std::vector<std::byte>());
   queue.append_shared(Bytes());
   queue.append_borrowed({});
   BOOST_TEST(queue.empty());
@@ -116,8 +114,8 @@ BOOST_AUTO_TEST_CASE(adopted_shared_and_borrowed_memory_is_not_copied) {
   const std::string kept = "kept";
   const std::array<const void*, 4> memory{text.data(), bytes.data(), payload.data(), kept.data()};
   WriteQueue queue;
-  queue.append_adopted(std::move(text));
-  queue.append_adopted(std::move(bytes));
+  queue.append_shared(Bytes(std::move(text)));
+  queue.append_shared(Bytes(std::move(bytes)));
   queue.append_shared(payload);
   queue.append_borrowed(bytes_of(kept));
   std::array<iovec, 8> entries;
@@ -295,7 +293,7 @@ BOOST_AUTO_TEST_CASE(the_last_operation_can_be_removed_from_any_kind_of_segment)
   BOOST_TEST(payload.use_count() == 1U);
   queue.append_borrowed(bytes_of(kept));
   check(kept.size());
-  queue.append_adopted(std::string(1000, 'a'));
+  queue.append_shared(Bytes(std::string(1000, 'a')));
   check(1000);
   queue.append_copy(bytes_of(std::string(20000, 'c')));
   check(20000);
@@ -420,10 +418,10 @@ class Comparison {
     std::string made = text();
     bytes_.insert(bytes_.end(), made.begin(), made.end());
     switch (below(7)) {
-      case 0: return queue_.append_adopted(std::move(made));
+      case 0: return queue_.append_shared(Bytes(std::move(made)));
       case 1: {
         const auto bytes = bytes_of(made);
-        return queue_.append_adopted(std::vector<std::byte>(bytes.begin(), bytes.end()));
+        return queue_.append_shared(Bytes(std::vector<std::byte>(bytes.begin(), bytes.end())));
       }
       case 2: return queue_.append_shared(Bytes(made));
       case 3: borrowed_.push_back(std::move(made)); return queue_.append_borrowed(bytes_of(borrowed_.back()));

@@ -16,7 +16,7 @@ class Chunk;
 ///
 /// Copying a Bytes shares the payload and never throws; the payload is freed with its last Bytes. The count is atomic, so
 /// copies may live in different threads. Nothing throws but the constructors, and those only std::bad_alloc.
-/// Allocation: one for a payload that is copied or adopted, none for an empty one.
+/// Allocation: one for a payload that is copied or adopted, out of recycled memory if it is small; none for an empty one.
 class Bytes {
  public:
   /// An empty payload.

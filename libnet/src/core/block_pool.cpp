@@ -1,5 +1,6 @@
 #include "core/block_pool.hpp"
 
+#include <array>
 #include <new>
 
 #include "detail/thread_cache.hpp"
@@ -9,9 +10,9 @@ namespace libnet::core {
 namespace {
 
 /// How many full blocks a thread keeps.
-constexpr std::size_t kept_blocks = 32;
+constexpr std::array<std::size_t, 1> kept_blocks{32};
 
-using Pool = detail::ThreadCache<struct BlockTag, 1>;
+using Pool = detail::ThreadCache<struct BlockTag, kept_blocks>;
 
 void* take_full_block() {
   if (void* const memory = Pool::take(0)) return memory;
@@ -33,7 +34,7 @@ Block Block::take(std::size_t at_least) {
 
 void Block::give_back(std::byte* data, std::size_t size) noexcept {
   if (size <= detail::largest_recycled) return detail::recycle_deallocate(data, size);
-  if (size == block_size && Pool::keep(data, 0, kept_blocks)) return;
+  if (size == block_size && Pool::keep(data, 0)) return;
   ::operator delete(data);
 }
 

@@ -139,7 +139,7 @@ void Connection::deliver_connect() {
 
 void Connection::deliver_error() {
   const bool heard = handled_ || listens(index(SocketEvent::error)) || somebody_waits_for_error();
-  const Error error = error_;
+  const Error error = error_.get();
   if (!heard) log_error(log_name() + ": unhandled error: " + log_text(error));
   emit(SocketEvent::error, error);
 }
@@ -280,7 +280,7 @@ std::optional<SocketAddress> Connection::remote_address() const {
 }
 
 Error Connection::describe(const error_code& code, Operation::Kind kind) const {
-  if (error_ && error_.code() == code) return error_;
+  if (error_ && error_.code() == code) return error_.get();
   constexpr const char* names[] = {"read",  "read", "write",  "connect", "drain", "end",
                                    "close", "wait", "accept", "listen",  ""};
   return failure(code, names[static_cast<std::size_t>(kind)]);

@@ -10,6 +10,7 @@
 #include "core/block_pool.hpp"
 #include "core/connector.hpp"
 #include "core/emitter.hpp"
+#include "core/kept_error.hpp"
 #include "core/write_queue.hpp"
 #include "libnet/bound_socket.hpp"
 #include "libnet/detail/listener_table.hpp"
@@ -151,7 +152,7 @@ class Connection final : public Emitter,
   std::optional<SocketAddress> local_address() const;
   std::optional<SocketAddress> remote_address() const;
   std::vector<std::string> attempted_addresses() const;
-  const Error& error() const noexcept { return error_; }
+  Error error() const { return error_.get(); }
   Error describe(const error_code& code, Operation::Kind kind) const;
   /// An error of this connection, with its addresses.
   Error failure(const error_code& code, const char* operation, std::string_view text = {}) const;
@@ -326,7 +327,7 @@ class Connection final : public Emitter,
   std::unique_ptr<IdleTimer> idle_timer_;
   std::unique_ptr<LingerTimer> linger_timer_;
   std::shared_ptr<Generation> generation_;
-  Error error_;
+  KeptError error_;
   std::shared_ptr<const SocketOptions> options_;
   std::unique_ptr<std::vector<std::string>> attempted_;  // unless no choice of addresses was wanted
   std::unique_ptr<Changed> changed_;

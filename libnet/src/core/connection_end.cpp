@@ -9,7 +9,7 @@ namespace libnet::core {
 /// Contract 8: the writes fail now; what can still be read is delivered first, then 'error' and 'close'.
 void Connection::fail(const Error& error) {
   if (destroyed() || error_) return;
-  error_ = error;
+  error_.keep(error);
   handled_ = fail_writes(error.code()) || handled_;
   handled_ = finish_waiters(error.code()) || handled_;
   if (phase_ != Phase::open || read_side_ != ReadSide::open) return enter_closing();
@@ -27,7 +27,7 @@ void Connection::fail_now(const Error& error) {
 void Connection::destroy(const Error& error) {
   if (destroyed()) return;
   destroyed_ = true;
-  if (error && !error_) error_ = error;
+  if (error && !error_) error_.keep(error);
   const error_code aborted = error_ ? error_.code() : error_code(asio::error::operation_aborted);
   const bool unconnected = phase_ == Phase::connecting && !error_;
   const bool failed_writes = fail_writes(unconnected ? error_code(Errc::closed_before_connection) : aborted);

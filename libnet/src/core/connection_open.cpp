@@ -62,7 +62,7 @@ void Connection::connect(detail::ConnectRequest request, bool half_open_by_defau
   request.attempt_timeout = std::max(time, shortest_attempt);
   if (request.bound) connect_from(*request.bound);
   half_open_ = options_->allow_half_open.value_or(half_open_by_default);
-  error_ = {};
+  error_.forget();
   transport_.reset();
   queue_.reset();
   pushed_back_.reset();

@@ -100,10 +100,7 @@ transport::Result Connection::append(Payload&& data, Views views) {
     views == Views::copied ? queue_.append_copy(rest) : queue_.append_borrowed(rest);
     return result;
   }
-  Payload::Owner owner = data.take_owner();
-  if (auto* text = std::get_if<std::string>(&owner)) queue_.append_adopted(std::move(*text));
-  if (auto* bytes = std::get_if<std::vector<std::byte>>(&owner)) queue_.append_adopted(std::move(*bytes));
-  if (auto* shared = std::get_if<Bytes>(&owner)) queue_.append_shared(std::move(*shared));
+  queue_.append_shared(data.take_bytes());
   return {};
 }
 
@@ -140,18 +137,20 @@ bool Connection::can_send() const noexcept {
 void Connection::flush() {
   take(due_flush);
   if (!can_send()) return finish_unconnected_end();
-  int flushes = 0;
-  while (flushes < flushes_per_step && flush_some()) ++flushes;
-  if (!can_send()) return;
-  if (anything_buffered() && transport_->ready_to_write()) mark(due_flush);  // else the transport tells when it is
+  for (int flushes = 0; anything_buffered(); ++flushes) {
+    if (flushes < flushes_per_step && flush_some()) continue;
+    if (!can_send()) return;
+    if (transport_->ready_to_write()) mark(due_flush);  // else the transport tells when it is
+    break;
+  }
   complete_writes();
   note_room();
   send_end();
 }
 
-/// One gathered write. True if another one may move bytes at once.
+/// One gathered write of what is buffered. True if another one may move bytes at once.
 bool Connection::flush_some() {
-  if (!can_send() || !anything_buffered() || !transport_->ready_to_write()) return false;
+  if (!can_send() || !transport_->ready_to_write()) return false;
   if (queue_.empty()) return took(transport_->flush());
   std::array<iovec, gather_limit> pieces;
   const std::size_t count = queue_.gather(pieces);

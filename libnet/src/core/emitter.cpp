@@ -19,6 +19,7 @@ Emitter::~Emitter() {
 /// The last handle may go in any thread, but what follows must happen inside the loop.
 void Emitter::release_handle() noexcept {
   std::uint32_t count = handles_.load(std::memory_order_acquire);
+  if (count > 1 && detail::only_thread()) return handles_.store(count - 1, std::memory_order_relaxed);
   while (count > 1) {
     if (handles_.compare_exchange_weak(count, count - 1, std::memory_order_acq_rel)) return;
   }

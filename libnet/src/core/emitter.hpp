@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "core/operations.hpp"
+#include "detail/only_thread.hpp"
 #include "libnet/detail/listener_table.hpp"
 #include "reactor/loop.hpp"
 
@@ -21,7 +22,13 @@ class Emitter : public reactor::LoopObject, private reactor::Task, protected det
   Emitter(const Emitter&) = delete;
   Emitter& operator=(const Emitter&) = delete;
 
-  void add_handle() noexcept { handles_.fetch_add(1, std::memory_order_relaxed); }
+  void add_handle() noexcept {
+    if (detail::only_thread()) {
+      handles_.store(handles_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    } else {
+      handles_.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
   void release_handle() noexcept;
 
   reactor::Loop& loop() const noexcept { return *loop_; }

@@ -14,14 +14,11 @@ namespace {
 /// The first copied segment with its header; later ones double up to largest_recycled. [bytes]
 constexpr std::size_t first_copied = 320;
 
-/// Up to this size copying costs less than a segment and an entry of its own. [bytes]
+/// Up to this size copying what nobody shares costs less than a segment and an entry of its own. [bytes]
 constexpr std::size_t small_adopted = 128;
 
 /// Marks an operation that waits in `queue`; until then nobody reads what it has transferred.
 std::size_t waiting_mark(const WriteQueue* queue) noexcept { return reinterpret_cast<std::size_t>(queue); }
-
-std::span<const std::byte> bytes_of(const std::string& text) noexcept { return std::as_bytes(std::span(text)); }
-std::span<const std::byte> bytes_of(const std::vector<std::byte>& bytes) noexcept { return bytes; }
 
 }  // namespace
 
@@ -64,19 +61,6 @@ struct WriteQueue::SharedSegment : Segment {
   Bytes bytes;
 };
 
-template <class Container>
-struct WriteQueue::AdoptedSegment : Segment {
-  explicit AdoptedSegment(Container&& adopted) noexcept
-      : Segment({}, sizeof(AdoptedSegment),
-                [](Segment* unused) noexcept { static_cast<AdoptedSegment*>(unused)->~AdoptedSegment(); }),
-        container(std::move(adopted)) {
-    data = bytes_of(container).data();
-    size = container.size();
-  }
-
-  Container container;
-};
-
 WriteQueue::Segment* WriteQueue::make_copied(std::size_t size) const {
   std::size_t memory = first_copied;
   if (last_ != nullptr && last_->copied() && last_->memory <= detail::largest_recycled) memory = 2 * last_->memory;
@@ -99,18 +83,9 @@ void WriteQueue::append_copy(std::span<const std::byte> bytes) {
   link(another);
 }
 
-template <class Container>
-void WriteQueue::adopt(Container& container) {
-  if (container.size() <= small_adopted) return append_copy(bytes_of(container));
-  using Adopted = AdoptedSegment<Container>;
-  link(::new (detail::recycle_allocate(sizeof(Adopted))) Adopted(std::move(container)));
-}
-
-void WriteQueue::append_adopted(std::string&& text) { adopt(text); }
-void WriteQueue::append_adopted(std::vector<std::byte>&& bytes) { adopt(bytes); }
-
 void WriteQueue::append_shared(Bytes bytes) {
   if (bytes.empty()) return;
+  if (bytes.size() <= small_adopted && bytes.use_count() == 1) return append_copy(bytes.span());
   link(::new (detail::recycle_allocate(sizeof(SharedSegment))) SharedSegment(std::move(bytes)));
 }
 

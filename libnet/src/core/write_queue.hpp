@@ -3,8 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
-#include <vector>
 
 #include <sys/uio.h>
 
@@ -16,7 +14,7 @@ namespace libnet::core {
 
 /// A plain data structure without I/O: append, gather for one system call, consume what it took, complete in order.
 ///
-/// The bytes stand in segments, each either a copy, adopted, shared or borrowed. Offsets are absolute: they count the
+/// The bytes stand in segments, each either a copy, shared or borrowed. Offsets are absolute: they count the
 /// bytes since the last reset(). Everything but remove() takes constant time per segment or operation touched.
 /// Allocation: segments live in recycled memory; small copies share segments; only copies of more than 8 KiB reach the
 /// heap. An append that throws std::bad_alloc has appended nothing.
@@ -30,10 +28,7 @@ class WriteQueue {
 
   /// Appends a copy.
   void append_copy(std::span<const std::byte> bytes);
-  /// Appends the container's memory itself; what is small is copied, which is cheaper.
-  void append_adopted(std::string&& text);
-  void append_adopted(std::vector<std::byte>&& bytes);
-  /// Appends the payload without a copy.
+  /// Appends the payload without a copy, unless it is small and nobody else has it: then copying is cheaper.
   void append_shared(Bytes bytes);
   /// Appends memory that the caller keeps until the operation completes.
   void append_borrowed(std::span<const std::byte> bytes);
@@ -85,12 +80,8 @@ class WriteQueue {
  private:
   struct Segment;
   struct SharedSegment;
-  template <class Container>
-  struct AdoptedSegment;
 
   Segment* make_copied(std::size_t size) const;
-  template <class Container>
-  void adopt(Container& container);
   void link(Segment* segment) noexcept;
   std::size_t cut(std::uint64_t begin, std::uint64_t end) noexcept;
   void free_segments() noexcept;

@@ -25,8 +25,7 @@ constexpr std::size_t size_of(std::size_t index) noexcept {
   return index < steps ? (index + 1) * step : largest_step << (index - steps + 1);
 }
 
-/// A list keeps 256 KiB, and in any case enough for one operation of each of 64 connections. A table: freeing memory
-/// should not cost a division.
+/// A list keeps 256 KiB, and in any case enough for one operation of each of 64 connections.
 constexpr auto limits = [] {
   std::array<std::size_t, lists> made{};
   for (std::size_t index = 0; index < lists; ++index) {
@@ -39,7 +38,7 @@ static_assert(index_of(1) == 0 && index_of(64) == 0 && index_of(65) == 1 && inde
 static_assert(index_of(1025) == steps && index_of(2049) == steps + 1 && index_of(8192) == steps + 2);
 static_assert(recycled_size(1025) == size_of(steps) && recycled_size(largest_recycled) == size_of(lists - 1));
 
-using Cache = ThreadCache<struct RecyclingTag, lists>;
+using Cache = ThreadCache<struct RecyclingTag, limits>;
 
 }  // namespace
 
@@ -54,7 +53,7 @@ void recycle_deallocate(void* memory, std::size_t size) noexcept {
   if (memory == nullptr) return;
   if (size <= largest_recycled) {
     const std::size_t index = index_of(std::max(size, std::size_t{1}));
-    if (Cache::keep(memory, index, limits[index])) return;
+    if (Cache::keep(memory, index)) return;
   }
   ::operator delete(memory);
 }

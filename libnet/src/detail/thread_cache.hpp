@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <new>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -25,69 +26,79 @@ class FreeList {
     Node* const node = first_;
     if (node == nullptr) return nullptr;
     first_ = node->next;
-    --count_;
+    ++room_;
     return node;
   }
 
-  bool keep(void* memory, std::size_t limit) noexcept {
-    if (count_ >= limit) return false;
+  bool keep(void* memory) noexcept {
+    if (room_ == 0) return false;
+    --room_;
     first_ = ::new (memory) Node{first_};
-    ++count_;
     return true;
   }
 
-  std::size_t count() const noexcept { return count_; }
+  /// How many more pieces it keeps.
+  std::size_t room() const noexcept { return room_; }
+  void set_room(std::size_t room) noexcept { room_ = room; }
 
  private:
   struct Node {
     Node* next;
   };
   Node* first_ = nullptr;
-  std::size_t count_ = 0;
+  std::size_t room_ = 0;
 };
 
-/// The free memory of the current thread: Lists lists, one set for each Tag. What it keeps came from operator new.
+/// The free memory of the current thread: as many lists as `limits` has entries, one set for each Tag; each list keeps at
+/// most as many pieces as its limit. What it keeps came from operator new.
 ///
 /// Its state needs no construction and no destruction, so that it can be used at any time, also while thread-local
-/// objects are being destroyed. From the end of the thread on it keeps nothing.
-template <class Tag, std::size_t Lists>
+/// objects are being destroyed. Before its first use and from the end of the thread on the lists have no room.
+template <class Tag, const auto& limits>
 class ThreadCache {
  public:
   /// Memory of list `index`, null if there is none.
   static void* take(std::size_t index) noexcept { return state_.lists[index].take(); }
 
-  /// Keeps `memory` in list `index` unless that has `limit` already; false if the caller has to free it.
-  static bool keep(void* memory, std::size_t index, std::size_t limit) noexcept {
+  /// Keeps `memory` in list `index` unless that is full; false if the caller has to free it.
+  static bool keep(void* memory, std::size_t index) noexcept {
     if (LIBNET_BYPASS_CACHES != 0) return false;
-    if (state_.phase != Phase::open && !open()) return false;
-    return state_.lists[index].keep(memory, limit);
+    FreeList& list = state_.lists[index];
+    return list.keep(memory) || (open() && list.keep(memory));
   }
 
-  static std::size_t count(std::size_t index) noexcept { return state_.lists[index].count(); }
+  static std::size_t count(std::size_t index) noexcept {
+    return state_.phase == Phase::open ? limits[index] - state_.lists[index].room() : 0;
+  }
 
  private:
   enum class Phase : std::uint8_t { untouched, open, ended };
 
   struct State {
     Phase phase = Phase::untouched;
-    std::array<FreeList, Lists> lists{};
+    std::array<FreeList, std::size(limits)> lists{};
   };
 
   /// Gives everything back when the thread ends.
   struct AtThreadExit {
-    AtThreadExit() noexcept { state_.phase = Phase::open; }
+    AtThreadExit() noexcept {
+      state_.phase = Phase::open;
+      for (std::size_t index = 0; index < std::size(limits); ++index) state_.lists[index].set_room(limits[index]);
+    }
     AtThreadExit(const AtThreadExit&) = delete;
     AtThreadExit& operator=(const AtThreadExit&) = delete;
     ~AtThreadExit() {
       state_.phase = Phase::ended;
       for (FreeList& list : state_.lists) {
         while (void* const memory = list.take()) ::operator delete(memory);
+        list.set_room(0);
       }
     }
   };
 
-  static bool open() noexcept {
-    if (state_.phase == Phase::ended) return false;
+  /// True if the lists have room from now on.
+  [[gnu::noinline]] static bool open() noexcept {
+    if (state_.phase != Phase::untouched) return false;
     static thread_local const AtThreadExit at_thread_exit;
     return true;
   }
