@@ -1,6 +1,7 @@
 #include <libnet/net.hpp>
 
 #include <arpa/inet.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -37,10 +38,17 @@ namespace {
 
 constinit thread_local bool counting = false;
 constinit thread_local std::size_t allocations = 0;
+constinit thread_local std::ptrdiff_t live_bytes = 0;  // with what the heap needs for itself
 
 #if LIBNET_COUNTS_ALLOCATIONS
-void count_allocation() noexcept {
+std::ptrdiff_t heap_bytes(void* memory) noexcept {
+  return memory == nullptr ? 0 : static_cast<std::ptrdiff_t>(::malloc_usable_size(memory) + sizeof(std::size_t));
+}
+
+void* counted(void* memory) noexcept {
   if (counting) ++allocations;
+  if (counting) live_bytes += heap_bytes(memory);
+  return memory;
 }
 #endif
 
@@ -52,27 +60,23 @@ void* __libc_malloc(std::size_t size);
 void* __libc_calloc(std::size_t count, std::size_t size);
 void* __libc_realloc(void* memory, std::size_t size);
 void* __libc_memalign(std::size_t alignment, std::size_t size);
+void __libc_free(void* memory);
 
-void* malloc(std::size_t size) {
-  count_allocation();
-  return __libc_malloc(size);
-}
-void* calloc(std::size_t count, std::size_t size) {
-  count_allocation();
-  return __libc_calloc(count, size);
-}
+void* malloc(std::size_t size) { return counted(__libc_malloc(size)); }
+void* calloc(std::size_t count, std::size_t size) { return counted(__libc_calloc(count, size)); }
 void* realloc(void* memory, std::size_t size) {
-  count_allocation();
-  return __libc_realloc(memory, size);
+  if (counting) live_bytes -= heap_bytes(memory);
+  return counted(__libc_realloc(memory, size));
 }
-void* memalign(std::size_t alignment, std::size_t size) {
-  count_allocation();
-  return __libc_memalign(alignment, size);
-}
+void* memalign(std::size_t alignment, std::size_t size) { return counted(__libc_memalign(alignment, size)); }
 void* aligned_alloc(std::size_t alignment, std::size_t size) { return memalign(alignment, size); }
 int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
   *memory = memalign(alignment, size);
   return *memory != nullptr ? 0 : ENOMEM;
+}
+void free(void* memory) {
+  if (counting) live_bytes -= heap_bytes(memory);
+  __libc_free(memory);
 }
 }
 #endif
@@ -230,6 +234,48 @@ BOOST_DATA_TEST_CASE(R65_no_allocation_an_echoed_message, boost::unit_test::data
   std::size_t counted = 0;
   for (int round = 0; round < 20; ++round) counted += allocations_of_a_round(context, clients);
   BOOST_TEST(counted == 0U);
+}
+
+/// What a server may take for an idle connection that has exchanged one message, in user space. [bytes]
+struct Ceiling {
+  std::string_view name;
+  void (*start)(libnet::Server& server);
+  std::ptrdiff_t bytes;
+};
+std::ostream& operator<<(std::ostream& out, const Ceiling& ceiling) { return out << ceiling.name; }
+
+#ifdef __OPTIMIZE__
+constexpr std::ptrdiff_t coroutine_frames = 1000;  // Asio's of co_spawn and of the read, and that of the handler
+#else
+constexpr std::ptrdiff_t coroutine_frames = 1900;
+#endif
+
+constexpr std::array ceilings{
+    Ceiling{"events", [](libnet::Server& server) { server.on(event::connection, echo_by_events); }, 768},
+    Ceiling{"awaited", [](libnet::Server& server) { server.serve(echo); }, 768 + coroutine_frames},
+};
+
+BOOST_DATA_TEST_CASE(an_idle_connection_takes_little_memory, boost::unit_test::data::make(ceilings), ceiling) {
+  if (LIBNET_COUNTS_ALLOCATIONS == 0) {
+    BOOST_WARN_MESSAGE(false, "SKIPPED: allocations cannot be counted in this build");
+    return;
+  }
+  constexpr std::size_t connections = 500;
+  asio::io_context context;
+  libnet::use_reactor(context, libnet::ReactorKind::epoll);
+  libnet::Server server(context);
+  ceiling.start(server);
+  server.listen({.host = "127.0.0.1"});
+  const auto port = static_cast<std::uint16_t>(server.address().value().port());
+  Clients first(64, port);  // what a thread keeps for all connections comes with them
+  allocations_of_a_round(context, first);
+  live_bytes = 0;
+  Clients clients(connections, port);
+  allocations_of_a_round(context, clients);
+  const auto each = live_bytes / static_cast<std::ptrdiff_t>(connections);
+  BOOST_TEST_MESSAGE(ceiling << ": " << each << " bytes a connection");
+  BOOST_TEST(each > 400);  // the count saw the connection
+  BOOST_TEST(each <= ceiling.bytes);
 }
 
 }  // namespace
