@@ -69,6 +69,7 @@ class RecordTransport final : public transport::Transport,
   transport::Result try_write(std::span<const iovec> buffers) override;
   transport::Result flush() override;
   std::size_t unsent() const noexcept override { return held_.size() + lower_->unsent(); }
+  bool holds_back() const noexcept override { return true; }
   transport::Peek peek_end() override;
   error_code shutdown_write() override;
   void close() noexcept override;

@@ -261,12 +261,6 @@ bool Connection::writable() const noexcept {
   return !destroyed() && phase_ != Phase::failing && write_side_ == WriteSide::open;
 }
 
-std::size_t Connection::buffered() const noexcept {
-  return queue_.size() + (transport_ && connected() ? transport_->unsent() : 0);
-}
-
-bool Connection::anything_buffered() const noexcept { return !queue_.empty() || buffered() != 0; }
-
 std::optional<SocketAddress> Connection::local_address() const {
   return transport_ ? transport_->local_address() : std::nullopt;
 }

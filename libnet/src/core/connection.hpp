@@ -147,7 +147,7 @@ class Connection final : public Emitter,
   bool need_drain() const noexcept { return need_drain_; }
   std::uint64_t bytes_read() const noexcept { return bytes_read_; }
   std::uint64_t bytes_written() const noexcept { return queue_.appended(); }
-  std::size_t buffered() const noexcept;
+  std::size_t buffered() const noexcept { return queue_.size() + unsent(); }
   const SocketOptions& options() const noexcept { return *options_; }
   std::optional<SocketAddress> local_address() const;
   std::optional<SocketAddress> remote_address() const;
@@ -286,7 +286,7 @@ class Connection final : public Emitter,
   bool can_send() const noexcept;
   /// No write waits for the flush of this step: later ones join the first, whatever their size.
   bool first_of_step() const noexcept { return (due_ & due_flush) == 0; }
-  bool anything_buffered() const noexcept;
+  std::size_t unsent() const noexcept { return holds_back_ && connected() ? transport_->unsent() : 0; }
   void flush();
   bool flush_some();
   bool took(const transport::Result& result);
@@ -344,6 +344,7 @@ class Connection final : public Emitter,
   std::uint8_t due_ = 0;
   bool half_open_ = false;
   bool no_delay_;
+  bool holds_back_ = false;  // the transport may: asked once, since most cannot
   bool need_drain_ = false;
   bool destroyed_ = false;  // by the user: later calls say so
   bool handled_ = false;    // an operation or callback received the error

@@ -125,6 +125,7 @@ void Connection::tell(Connector::Connected& transport) {
 void Connection::opened(std::unique_ptr<transport::Transport> transport) {
   transport_ = std::move(transport);
   transport_->observe(this);
+  holds_back_ = transport_->holds_back();
   phase_ = Phase::open;
   apply_options();
   touch();

@@ -121,7 +121,7 @@ bool Connection::queued(std::uint64_t begin, detail::WriteOperation* operation, 
     watch_operation(*operation, *this, *loop_);
   }
   touch();
-  took(written);
+  if (written.bytes != 0 || written.status == transport::Status::error) took(written);
   if (queue_.size() >= large_write && first_of_step()) flush_some();
   mark(due_flush);
   const std::size_t waiting = buffered();
@@ -137,7 +137,7 @@ bool Connection::can_send() const noexcept {
 void Connection::flush() {
   take(due_flush);
   if (!can_send()) return finish_unconnected_end();
-  for (int flushes = 0; anything_buffered(); ++flushes) {
+  for (int flushes = 0; buffered() != 0; ++flushes) {
     if (flushes < flushes_per_step && flush_some()) continue;
     if (!can_send()) return;
     if (transport_->ready_to_write()) mark(due_flush);  // else the transport tells when it is
@@ -173,11 +173,11 @@ void Connection::moved_output() {
 void Connection::output_failed(const error_code& code) { fail(describe(code, Operation::Kind::write)); }
 
 bool Connection::sent(const detail::WriteOperation& operation) const noexcept {
-  return operation.end <= queue_.consumed() && transport_->unsent() == 0;
+  return operation.end <= queue_.consumed() && unsent() == 0;
 }
 
 void Connection::complete_writes() {
-  if (!queue_.has_operations() || transport_->unsent() != 0) return;
+  if (!queue_.has_operations() || unsent() != 0) return;
   while (detail::WriteOperation* operation = queue_.pop_completed()) finish(*operation, {});
 }
 
@@ -231,7 +231,7 @@ void Connection::send_end() {
     write_side_ = WriteSide::shut;
     if (const error_code code = transport_->shutdown_write()) return end_failed(code);
   }
-  if (write_side_ == WriteSide::shut && transport_->unsent() == 0) end_sent();
+  if (write_side_ == WriteSide::shut && unsent() == 0) end_sent();
 }
 
 /// After a reset the system knows no connection to shut down; the reset itself is the better story.

@@ -82,6 +82,9 @@ class Transport {
   /// acknowledgement may have to go out, or may have found room.
   virtual std::size_t unsent() const noexcept { return 0; }
 
+  /// Whether `unsent()` can be more than 0; the same for the whole life of the transport.
+  virtual bool holds_back() const noexcept { return false; }
+
   /// What waits unread, without taking it: so the end of an idle connection is seen without a reader.
   virtual Peek peek_end() = 0;
 
