@@ -151,6 +151,7 @@ BEHAVIOUR(B17_a_socket_that_listens_already_keeps_its_backlog, real_wires) {
 }
 
 BEHAVIOUR(B18_ipv6_only_leaves_ipv4_to_others, any_wire) {
+  const std::string ipv4 = "127.0.18.1";  // programs that run side by side may use the same port of 127.0.0.1
   for (const bool bound_before : {false, true}) {
     Server server(world.io());
     if (bound_before) {
@@ -160,14 +161,14 @@ BEHAVIOUR(B18_ipv6_only_leaves_ipv4_to_others, any_wire) {
     }
     const std::uint16_t port = server.address()->port();
     BOOST_TEST(probe(SocketAddress::ip("::1", port)) == 0);
-    BOOST_TEST(probe(SocketAddress::ip("127.0.0.1", port)) == ECONNREFUSED);
+    BOOST_TEST(probe(SocketAddress::ip(ipv4, port)) == ECONNREFUSED);
     Server other(world.io());
-    other.listen(port, "127.0.0.1");
+    other.listen(port, ipv4);
     BOOST_TEST(other.listening());
   }
   Server both(world.io());
   both.listen({.host = "::", .port = 0});
-  BOOST_TEST(probe(SocketAddress::ip("127.0.0.1", both.address()->port())) == 0);
+  BOOST_TEST(probe(SocketAddress::ip(ipv4, both.address()->port())) == 0);
 }
 
 BEHAVIOUR(B19_two_servers_share_a_port, tcp_wires) {
