@@ -122,6 +122,34 @@ ListenerId Socket::start_receiving(std::unique_ptr<detail::Callable> receiver, b
   return connection != nullptr ? connection->start_receiving(std::move(receiver), may_lack_memory) : ListenerId{};
 }
 
+// --- piping --------------------------------------------------------------------------------------------------------
+
+Socket Socket::pipe(const Socket& destination, const PipeOptions& options) {
+  auto& operation = callback<detail::PipeOperation>([] {}, Kind::pipe);
+  operation.is_heard = false;
+  start_callback_pipe(operation, destination, options);
+  return destination;
+}
+
+void Socket::start_pipe(detail::PipeOperation& operation, const Socket& destination, const PipeOptions& options) {
+  auto* connection = usable(connection_, operation.is_callback ? "Socket::pipe" : "Socket::async_pipe");
+  connection != nullptr ? connection->start_pipe(operation, destination, options) : operation.refuse();
+}
+
+void Socket::start_callback_pipe(detail::PipeOperation& operation, const Socket& destination,
+                                 const PipeOptions& options) {
+  const error_code code =
+      usable(connection_, "Socket::pipe") != nullptr ? connection_->refuse_pipe(destination) : error_code();
+  if (!code) return start_pipe(operation, destination, options);
+  operation.abandon();
+  throw SystemError(Error(code, "pipe"));
+}
+
+Socket& Socket::unpipe() {
+  if (auto* connection = usable(connection_, "Socket::unpipe")) connection->unpipe();
+  return *this;
+}
+
 // --- writing -------------------------------------------------------------------------------------------------------
 
 bool Socket::write(Payload data) {
@@ -291,7 +319,9 @@ std::uint64_t Socket::bytes_read() const noexcept { return connection_ != nullpt
 std::uint64_t Socket::bytes_written() const noexcept {
   return connection_ != nullptr ? connection_->bytes_written() : 0;
 }
-std::size_t Socket::buffered() const noexcept { return connection_ != nullptr ? connection_->buffered() : 0; }
+std::size_t Socket::buffered() const noexcept {
+  return connection_ != nullptr ? connection_->buffered_in_user_space() : 0;
+}
 std::size_t Socket::high_water_mark() const noexcept {
   return connection_ != nullptr ? connection_->options().high_water_mark : 0;
 }

@@ -110,6 +110,7 @@ BEHAVIOUR(B208_tokens_that_are_temporaries, all_wires) {
     co_await peer.async_read(cancel_after(60s, asio::bind_cancellation_slot(signal.slot(), asio::use_awaitable)));
     co_await socket.async_end(text('c'), cancel_after(60s));
     BOOST_TEST((co_await read_all(peer)) == text('c'));
+    co_await peer.async_pipe(Socket(socket), {.end = true}, cancel_after(60s, libnet::as_tuple));
     co_await peer.async_close(cancel_after(60s));
     co_await socket.async_close(cancel_after(60s, libnet::as_tuple));
   }(client, server));

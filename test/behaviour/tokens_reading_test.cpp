@@ -37,3 +37,13 @@ BEHAVIOUR(B206_a_failure, all_wires) {
     return failing_trial(Errc::destroyed, START(client.async_read(TOKEN), client = client, kept = server));
   });
 }
+
+BEHAVIOUR(B206_async_pipe, all_wires) {
+  prove_with_every_token(world, [&world] {
+    auto [client, server] = world.pair();
+    auto [out, sink] = world.pair();
+    server.end("hello");
+    return trial(START(client.async_pipe(out, TOKEN), client = client, out = out),
+                 [kept = server, sink = sink](std::uint64_t bytes) { BOOST_TEST(bytes == 5U); });
+  });
+}

@@ -107,6 +107,27 @@ BEHAVIOUR(C9_a_refused_connection_that_nobody_watches, real_wires) {
   check_that_the_loop_goes_on(world);
 }
 
+// A pipe without a callback hears nothing for anybody; one with a callback does.
+BEHAVIOUR(C9_an_error_of_a_piped_socket, all_wires) {
+  for (const bool heard : {false, true}) {
+    for (const bool source : {false, true}) {
+      Lines lines;
+      auto first = world.pair();
+      auto second = world.pair();
+      const auto on_piped = [](const error_code& code) { BOOST_TEST((code == cause.code())); };
+      heard ? first.server.pipe(second.client, on_piped) : first.server.pipe(second.client);
+      (source ? first.server : second.client).destroy(cause);
+      first.client.destroy();
+      second.server.destroy();
+      world.settle();
+      heard ? check_no_line(lines) : check_one_line(lines, "unhandled error: test: invalid argument");
+      first.server.destroy();
+      second.client.destroy();
+      world.run();
+    }
+  }
+}
+
 BEHAVIOUR(C9_a_write_after_the_end_without_callback, all_wires) {
   Lines lines;
   auto [client, server] = world.pair();

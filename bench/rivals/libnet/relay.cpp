@@ -10,12 +10,9 @@ namespace event = libnet::event;
 
 namespace {
 
+/// Where one side fails, the other has nobody to talk to.
 void pipe(libnet::Socket from, libnet::Socket to) {
-  from.on(event::data, [from, to](libnet::Chunk chunk) mutable {
-    if (!to.write(chunk)) from.pause();
-  });
-  to.on(event::drain, [from]() mutable { from.resume(); });
-  from.on(event::end, [to]() mutable { to.end(); });
+  from.pipe(to);
   from.on(event::error, [to](const libnet::Error&) mutable { to.destroy(); });
 }
 
@@ -26,16 +23,11 @@ void relay_by_listeners(libnet::Socket client, std::uint16_t upstream) {
   pipe(server, client);
 }
 
-boost::asio::awaitable<void> copy(libnet::Socket from, libnet::Socket to) {
-  while (auto chunk = co_await from.async_read()) co_await to.async_write(chunk);
-  co_await to.async_end();
-}
-
 boost::asio::awaitable<void> relay(libnet::Socket client, std::uint16_t upstream) {
   using boost::asio::experimental::awaitable_operators::operator&&;
   auto server = co_await libnet::async_connect(client.get_executor(), {.host = "127.0.0.1", .port = upstream},
                                                {.no_delay = true});
-  co_await (copy(client, server) && copy(server, client));
+  co_await (client.async_pipe(server) && server.async_pipe(client));
 }
 
 }  // namespace

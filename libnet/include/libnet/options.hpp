@@ -53,6 +53,11 @@ struct SocketOptions {
   const BlockList* block_list = nullptr;
 };
 
+/// How `Socket::pipe` passes bytes on.
+struct PipeOptions {
+  bool end = true;  ///< The end of the source ends the destination's side as well.
+};
+
 /// What accepted sockets get, and how the server treats them. Fields as in SocketOptions.
 struct ServerOptions {
   std::optional<bool> allow_half_open{};
@@ -120,6 +125,7 @@ struct ListenOptions {
 
 // g++ 12 destroys a temporary aggregate with a non-trivial member twice inside a co_await expression.
 static_assert(std::is_trivially_destructible_v<SocketOptions> && std::is_trivially_destructible_v<ServerOptions>);
+static_assert(std::is_trivially_destructible_v<PipeOptions>);
 static_assert(std::is_trivially_destructible_v<ConnectOptions> && std::is_trivially_destructible_v<ListenOptions>);
 
 }  // namespace libnet

@@ -348,6 +348,57 @@ class Socket {
   [[nodiscard]] Corked corked();
 
   /// @}
+  /// @name Piping
+  /// @{
+
+  /// Passes all that arrives here on to `destination`, and the end as well: what `on(data)`, `write`, `pause`, `resume` and
+  /// `end` would do, with nothing in between. It reads when the destination has nothing queued, so memory is bounded by
+  /// one block. Between two sockets of the system a bulk stream moves inside the kernel, without being copied (splice).
+  ///
+  /// Takes the place of other readers, and reads also while the flow is paused; bytes that were put back come first, and
+  /// an encoding does not apply. Several sockets may pipe into one, and one may write to it beside them. Errors stay with
+  /// their socket: what becomes of the other one is yours to decide.
+  /// @param destination  Lives as long as the pipe. It may be this socket: an echo. It needs the same executor.
+  /// @param on_piped     Called once when the source has ended and all has left the destination, or with the error that
+  ///                     ended the pipe: (error_code, std::uint64_t [bytes]), (error_code) or ().
+  /// @return The destination, to be piped on.
+  /// @throws SystemError: Errc::busy if there is another reader or a 'data' listener; Errc::invalid_argument if the
+  ///         destination has another executor.
+  /// Errors: as `async_pipe`.
+  /// Source: Node stream `readable.pipe`.
+  Socket pipe(const Socket& destination, const PipeOptions& options = {});
+  template <detail::CallbackFor<std::uint64_t> F>
+  Socket pipe(const Socket& destination, const PipeOptions& options, F&& on_piped) {
+    start_callback_pipe(callback<detail::PipeOperation>(std::forward<F>(on_piped), Kind::pipe), destination, options);
+    return destination;
+  }
+  template <detail::CallbackFor<std::uint64_t> F>
+  Socket pipe(const Socket& destination, F&& on_piped) {
+    return pipe(destination, PipeOptions(), std::forward<F>(on_piped));
+  }
+  /// Ends the pipe from here, if there is one, with operation_aborted. What was read leaves the destination all the same.
+  Socket& unpipe();
+
+  /// The same, awaited: completes when the source has ended and all has left the destination.
+  ///
+  /// @param options  Copied when called.
+  /// @param token    Completion token; signature void(error_code, std::uint64_t) [bytes read and passed on].
+  /// Errors: Errc::busy, Errc::invalid_argument, Errc::destroyed, Errc::closed, the error that ended the source or the
+  ///         destination, operation_aborted if one of them is destroyed, Errc::write_after_end and EPIPE if the destination
+  ///         was ended meanwhile.
+  /// Cancellation: total. No byte is lost: what was read is in the destination, the rest is for the next reader.
+  /// Allocation: none per message.
+  template <detail::TokenFor<void(error_code, std::uint64_t)> Token = use_awaitable_t>
+  [[nodiscard]] auto async_pipe(const Socket& destination, const PipeOptions& options, Token&& token = {}) {
+    return initiate<detail::PipeOperation, Kind::pipe, &Socket::start_pipe>(token, destination, PipeOptions(options));
+  }
+  template <detail::TokenFor<void(error_code, std::uint64_t)> Token = use_awaitable_t>
+    requires(!std::is_convertible_v<Token, PipeOptions>)
+  [[nodiscard]] auto async_pipe(const Socket& destination, Token&& token = {}) {
+    return async_pipe(destination, PipeOptions(), std::forward<Token>(token));
+  }
+
+  /// @}
   /// @name Ending
   /// @{
 
@@ -575,6 +626,8 @@ class Socket {
   void start_connect(detail::VoidOperation& operation, const detail::ConnectRequest& request);
   void start_read(detail::ReadOperation& operation);
   void start_read_some(detail::ReadSomeOperation& operation, const detail::ReadBuffers& buffers);
+  void start_pipe(detail::PipeOperation& operation, const Socket& destination, const PipeOptions& options);
+  void start_callback_pipe(detail::PipeOperation& operation, const Socket& destination, const PipeOptions& options);
   void start_write(detail::WriteOperation& operation, Payload data);
   void start_write_some(detail::WriteOperation& operation, const detail::WriteBuffers& buffers);
   bool start_callback_write(detail::WriteOperation& operation, Payload data);

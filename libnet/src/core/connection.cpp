@@ -152,6 +152,7 @@ void Connection::deliver_close() {
                                        : error_code(Errc::closed);
   move_operations(waiting_, completed_, [](Operation& operation) { return operation.kind == Operation::Kind::close; });
   finish_waiting(code, [](Operation& operation) {
+    if (operation.kind == Operation::Kind::pipe) return false;  // it waits for its destination
     return operation.kind != Operation::Kind::event ||
            static_cast<detail::EventOperation&>(operation).event != index(SocketEvent::close);
   });
@@ -210,31 +211,34 @@ bool Connection::somebody_waits_for_error() {
     const bool only_close = operation.kind == Operation::Kind::event &&
                             static_cast<detail::EventOperation&>(operation).event == index(SocketEvent::close);
     const bool comes_late = operation.kind == Operation::Kind::close && !operation.result;
-    found = found || (!only_close && !comes_late);
+    const bool of_a_pipe = operation.kind == Operation::Kind::pipe || operation.kind == Operation::Kind::room;
+    found = found || (!only_close && !comes_late && !of_a_pipe);
   });
   return found;
 }
 
 bool Connection::finish_waiters(const error_code& result) {
-  return finish_waiting(result, [](Operation& operation) {
+  const bool heard_by_pipe = break_pipes();
+  const bool any = finish_waiting(result, [](Operation& operation) {
     return operation.kind == Operation::Kind::connect || operation.kind == Operation::Kind::drain ||
            operation.kind == Operation::Kind::end;
   });
+  return any || heard_by_pipe;
 }
 
 /// What a slot or a time limit does to an operation whose handler was not called yet. A read that has its bytes is past
 /// that: its handler is called in the step that read them.
 void Connection::cancel(Operation& operation, asio::cancellation_type type, error_code reason) {
-  if (&operation == reader_) {
-    reader_ = nullptr;
-    return finish(operation, reason);
-  }
+  if (&operation == reader_) return complete_reader(reason);
   if (operation.kind == Operation::Kind::write) {
     return cancel_write(static_cast<detail::WriteOperation&>(operation), type, reason);
   }
   if (!contains(waiting_, operation)) return;
   if (operation.kind == Operation::Kind::connect) return fail(failure(reason, "connect"));
   OperationList::remove(operation);
+  if (operation.kind == Operation::Kind::pipe) {
+    return finish_pipe(static_cast<detail::PipeOperation&>(operation), reason);
+  }
   finish(operation, reason);
 }
 
@@ -275,8 +279,8 @@ std::optional<SocketAddress> Connection::remote_address() const {
 
 Error Connection::describe(const error_code& code, Operation::Kind kind) const {
   if (error_ && error_.code() == code) return error_.get();
-  constexpr const char* names[] = {"read",  "read", "write",  "connect", "drain", "end",
-                                   "close", "wait", "accept", "listen",  ""};
+  constexpr const char* names[] = {"read",  "read", "pipe",   "write",  "connect", "drain", "end",
+                                   "close", "wait", "accept", "listen", "",        "pipe"};
   return failure(code, names[static_cast<std::size_t>(kind)]);
 }
 

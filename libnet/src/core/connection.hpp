@@ -89,6 +89,30 @@ class Connection final : public Emitter,
   ListenerId start_receiving(std::unique_ptr<detail::Callable> receiver, bool may_lack_memory);
   /// @}
 
+  /// @name Piping
+  /// @{
+  /// Why a pipe to the destination cannot start now, for reasons that the caller could have checked.
+  error_code refuse_pipe(const Socket& destination) const;
+  void start_pipe(detail::PipeOperation& operation, const Socket& destination, const PipeOptions& options);
+  void unpipe();
+  bool reads_for(const detail::PipeOperation& operation) const noexcept { return reader_ == &operation; }
+  /// The destination of the pipe that reads here has room.
+  void go_on_piping() { mark(due_input); }
+  /// The code comes by value: it may be that of the pipe, which ends here.
+  void finish_pipe(detail::PipeOperation& operation, error_code code);
+  /// @}
+
+  /// @name The destination of pipes
+  /// @{
+  /// A pipe that waits here is told when nothing is queued, if it wants to know, and when the socket dies.
+  void watch_room(detail::Pipe& pipe);
+  void take_over(std::span<const std::byte> bytes);
+  void take_over(std::shared_ptr<transport::KernelPipe> pipe);
+  bool can_splice() const noexcept { return transport_ && transport_->can_splice(); }
+  /// Why nothing can be written now; no error if it can.
+  error_code refuse_write() const noexcept;
+  /// @}
+
   /// @name Writing
   /// @{
   enum class Views : std::uint8_t { copied, borrowed };
@@ -147,7 +171,12 @@ class Connection final : public Emitter,
   bool need_drain() const noexcept { return need_drain_; }
   std::uint64_t bytes_read() const noexcept { return bytes_read_; }
   std::uint64_t bytes_written() const noexcept { return queue_.appended(); }
+  /// Queued, wherever the bytes are.
   std::size_t buffered() const noexcept { return queue_.size() + unsent(); }
+  std::size_t buffered_in_user_space() const noexcept {
+    const transport::KernelPipe* const pipe = queue_.front_pipe();  // one stands in front of all else
+    return buffered() - (pipe != nullptr ? pipe->size() : 0);
+  }
   const SocketOptions& options() const noexcept { return *options_; }
   std::optional<SocketAddress> local_address() const;
   std::optional<SocketAddress> remote_address() const;
@@ -217,6 +246,9 @@ class Connection final : public Emitter,
   }
   bool finish_waiters(const error_code& result);
   bool somebody_waits_for_error();
+  static bool is_heard(const Operation& operation) noexcept {
+    return operation.kind != Operation::Kind::pipe || static_cast<const detail::PipeOperation&>(operation).is_heard;
+  }
   error_code dead_code() const noexcept;
 
   // connection_open.cpp
@@ -250,6 +282,7 @@ class Connection final : public Emitter,
   void read_for_operation(detail::ReadOperation& operation);
   void read_for_operation(detail::ReadSomeOperation& operation);
   void read_for_listeners();
+  void reader_at_end(Operation& operation);
   void deliver_pushed_back();
   std::size_t take_pushed_back(std::span<std::byte> into);
   void discard_input();
@@ -275,20 +308,29 @@ class Connection final : public Emitter,
   void read_for_receiver();
   void tell_receiver(std::size_t bytes);
 
+  // connection_pipe.cpp
+  void read_for_pipe(detail::PipeOperation& operation);
+  transport::Result pass_on(detail::Pipe& pipe);
+  transport::Result pass_on_uncopied(detail::Pipe& pipe);
+  void end_pipe(detail::PipeOperation& operation);
+  void tell_room();
+  bool break_pipes();
+
   // connection_output.cpp
   void refuse_invalid(Operation* operation, const char* verb);
-  error_code refuse_write() const noexcept;
   void refused(detail::WriteOperation* operation, const error_code& code);
   bool overflows(Operation* operation);
   transport::Result append(Payload&& data, Views views);
   transport::Result write_through(std::span<const std::byte> bytes);
   bool queued(std::uint64_t begin, detail::WriteOperation* operation, const transport::Result& written);
+  void send_soon(const transport::Result& written);
   bool can_send() const noexcept;
   /// No write waits for the flush of this step: later ones join the first, whatever their size.
   bool first_of_step() const noexcept { return (due_ & due_flush) == 0; }
   std::size_t unsent() const noexcept { return holds_back_ && connected() ? transport_->unsent() : 0; }
   void flush();
   bool flush_some();
+  transport::Result write_front();
   bool took(const transport::Result& result);
   void moved_output();
   void output_failed(const error_code& code);

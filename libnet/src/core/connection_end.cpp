@@ -117,7 +117,7 @@ void Connection::enter_closing() {
     write_side_ == WriteSide::torn ? transport_->reset() : transport_->close();
   }
   if (reader_ != nullptr) {
-    handled_ = handled_ || static_cast<bool>(error_);
+    handled_ = handled_ || (error_ && is_heard(*reader_));
     complete_reader(code);
   }
   fail_writes(code);

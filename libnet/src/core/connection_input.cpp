@@ -28,7 +28,7 @@ bool Connection::accept_reader(Operation& operation) {
   if (destroyed() && destroyed_) {
     finish(operation, Errc::destroyed);
   } else if (read_side_ != ReadSide::open && !failed) {
-    finish(operation, operation.kind == Operation::Kind::read_some ? asio::error::eof : error_code());
+    reader_at_end(operation);
   } else if (phase_ == Phase::connecting || (connected() && flow_ != Flow::lingering)) {
     return true;
   } else {
@@ -94,6 +94,7 @@ void Connection::read_once() {
   if (receives) return read_for_receiver();
   if (reader_ == nullptr) return read_for_listeners();
   if (reader_->kind == Operation::Kind::read) return read_for_operation(static_cast<detail::ReadOperation&>(*reader_));
+  if (reader_->kind == Operation::Kind::pipe) return read_for_pipe(static_cast<detail::PipeOperation&>(*reader_));
   read_for_operation(static_cast<detail::ReadSomeOperation&>(*reader_));
 }
 
@@ -210,9 +211,12 @@ void Connection::input_ended() {
   if (flush_held()) return;
   if (phase_ == Phase::failing) return enter_closing();  // an error never becomes a clean end
   read_side_ = ReadSide::ending;
-  if (reader_ != nullptr) {
-    complete_reader(reader_->kind == Operation::Kind::read_some ? asio::error::eof : error_code());
-  }
+  if (reader_ != nullptr) reader_at_end(*std::exchange(reader_, nullptr));
+}
+
+void Connection::reader_at_end(Operation& operation) {
+  if (operation.kind == Operation::Kind::pipe) return end_pipe(static_cast<detail::PipeOperation&>(operation));
+  finish(operation, operation.kind == Operation::Kind::read_some ? asio::error::eof : error_code());
 }
 
 void Connection::input_failed(const error_code& code) {
@@ -230,6 +234,9 @@ void Connection::fail_reading(const error_code& code) {
 
 void Connection::complete_reader(const error_code& code) {
   Operation& operation = *std::exchange(reader_, nullptr);
+  if (operation.kind == Operation::Kind::pipe) {
+    return finish_pipe(static_cast<detail::PipeOperation&>(operation), code);
+  }
   finish(operation, code);
 }
 

@@ -120,14 +120,19 @@ bool Connection::queued(std::uint64_t begin, detail::WriteOperation* operation, 
     queue_.push(*operation, begin);
     watch_operation(*operation, *this, *loop_);
   }
-  touch();
-  if (written.bytes != 0 || written.status == transport::Status::error) took(written);
-  if (queue_.size() >= large_write && first_of_step()) flush_some();
-  mark(due_flush);
+  send_soon(written);
   const std::size_t waiting = buffered();
   if (waiting == 0 || waiting < options_->high_water_mark) return true;
   need_drain_ = true;
   return false;
+}
+
+/// With the end of the step; at once what is large.
+void Connection::send_soon(const transport::Result& written) {
+  touch();
+  if (written.bytes != 0 || written.status == transport::Status::error) took(written);
+  if (queue_.size() >= large_write && first_of_step()) flush_some();
+  mark(due_flush);
 }
 
 bool Connection::can_send() const noexcept {
@@ -146,17 +151,22 @@ void Connection::flush() {
   complete_writes();
   note_room();
   send_end();
+  tell_room();
 }
 
 /// One gathered write of what is buffered. True if another one may move bytes at once.
 bool Connection::flush_some() {
   if (!can_send() || !transport_->ready_to_write()) return false;
   if (queue_.empty()) return took(transport_->flush());
-  std::array<iovec, gather_limit> pieces;
-  const std::size_t count = queue_.gather(pieces);
-  const transport::Result result = transport_->try_write({pieces.data(), count});
+  const transport::Result result = write_front();
   queue_.consume(result.bytes);
   return took(result);
+}
+
+transport::Result Connection::write_front() {
+  if (transport::KernelPipe* const pipe = queue_.front_pipe()) return transport_->splice_out(*pipe);
+  std::array<iovec, gather_limit> pieces;
+  return transport_->try_write({pieces.data(), queue_.gather(pieces)});
 }
 
 bool Connection::took(const transport::Result& result) {

@@ -22,7 +22,8 @@ std::size_t waiting_mark(const WriteQueue* queue) noexcept { return reinterpret_
 
 }  // namespace
 
-/// Bytes in a row, never none. A copied segment holds its bytes behind this header, in one piece of memory.
+/// Bytes in a row, never none. A copied segment holds its bytes behind this header, in one piece of memory; those of a
+/// piped one are nowhere in memory.
 struct WriteQueue::Segment {
   using Free = void (*)(Segment*) noexcept;
 
@@ -30,6 +31,7 @@ struct WriteQueue::Segment {
       : data(bytes.data()), size(bytes.size()), memory(allocated), free(destroy) {}
 
   bool copied() const noexcept { return free == nullptr; }
+  bool piped() const noexcept { return data == nullptr; }
   std::byte* payload() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
   std::byte* copied_begin() noexcept { return const_cast<std::byte*>(data); }
   std::byte* copied_end() noexcept { return copied_begin() + size; }
@@ -59,6 +61,17 @@ struct WriteQueue::SharedSegment : Segment {
         bytes(std::move(shared)) {}
 
   Bytes bytes;
+};
+
+struct WriteQueue::PipedSegment : Segment {
+  explicit PipedSegment(std::shared_ptr<transport::KernelPipe> through) noexcept
+      : Segment({}, sizeof(PipedSegment),
+                [](Segment* unused) noexcept { static_cast<PipedSegment*>(unused)->~PipedSegment(); }),
+        pipe(std::move(through)) {
+    size = pipe->size();
+  }
+
+  std::shared_ptr<transport::KernelPipe> pipe;
 };
 
 WriteQueue::Segment* WriteQueue::make_copied(std::size_t size) const {
@@ -95,6 +108,10 @@ void WriteQueue::append_borrowed(std::span<const std::byte> bytes) {
   link(::new (detail::recycle_allocate(sizeof(Segment))) Segment(bytes, sizeof(Segment), keep));
 }
 
+void WriteQueue::append_piped(std::shared_ptr<transport::KernelPipe> pipe) {
+  link(::new (detail::recycle_allocate(sizeof(PipedSegment))) PipedSegment(std::move(pipe)));
+}
+
 void WriteQueue::link(Segment* segment) noexcept {
   (last_ != nullptr ? last_->next : first_) = segment;
   last_ = segment;
@@ -109,9 +126,14 @@ void WriteQueue::push(detail::WriteOperation& op, std::uint64_t begin) noexcept 
   operations_.push_back(op);
 }
 
+transport::KernelPipe* WriteQueue::front_pipe() const noexcept {
+  return first_ != nullptr && first_->piped() ? static_cast<PipedSegment*>(first_)->pipe.get() : nullptr;
+}
+
 std::size_t WriteQueue::gather(std::span<iovec> out) const noexcept {
   std::size_t filled = 0;
   for (const Segment* segment = first_; segment != nullptr && filled < out.size(); segment = segment->next) {
+    if (segment->piped()) break;
     // The kernel only reads what an entry of a gathering write describes.
     out[filled++] = {const_cast<std::byte*>(segment->data), segment->size};
   }
@@ -124,7 +146,7 @@ void WriteQueue::consume(std::size_t count) noexcept {
   while (count != 0) {
     Segment* const segment = first_;
     if (count < segment->size) {
-      segment->data += count;
+      if (!segment->piped()) segment->data += count;
       segment->size -= count;
       return;
     }

@@ -2,19 +2,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include <sys/uio.h>
 
 #include "libnet/bytes.hpp"
 #include "libnet/detail/operation.hpp"
+#include "transport/kernel_pipe.hpp"
 
 /// What was written and is not yet sent: bytes in order, and the operations that wait for them.
 namespace libnet::core {
 
 /// A plain data structure without I/O: append, gather for one system call, consume what it took, complete in order.
 ///
-/// The bytes stand in segments, each either a copy, shared or borrowed. Offsets are absolute: they count the
+/// The bytes stand in segments, each either a copy, shared, borrowed, or in a pipe of the kernel. Offsets are absolute: they count the
 /// bytes since the last reset(). Everything but remove() takes constant time per segment or operation touched.
 /// Allocation: segments live in recycled memory; small copies share segments; only copies of more than 8 KiB reach the
 /// heap. An append that throws std::bad_alloc has appended nothing.
@@ -32,6 +34,9 @@ class WriteQueue {
   void append_shared(Bytes bytes);
   /// Appends memory that the caller keeps until the operation completes.
   void append_borrowed(std::span<const std::byte> bytes);
+
+  /// Appends what is in the pipe; no operation waits for it.
+  void append_piped(std::shared_ptr<transport::KernelPipe> pipe);
 
   /// Counts bytes that were written without having been queued; only while the queue is empty.
   void note_written(std::size_t count) noexcept {
@@ -52,7 +57,9 @@ class WriteQueue {
   [[nodiscard]] std::uint64_t appended() const noexcept { return appended_; }
   [[nodiscard]] std::uint64_t consumed() const noexcept { return consumed_; }
 
-  /// Describes the first bytes, a segment an entry, and says how many entries it filled.
+  /// The pipe in which the first bytes are, null if they are in memory.
+  [[nodiscard]] transport::KernelPipe* front_pipe() const noexcept;
+  /// Describes the first bytes that are in memory, a segment an entry, and says how many entries it filled.
   [[nodiscard]] std::size_t gather(std::span<iovec> out) const noexcept;
   /// Takes the first `count` bytes out, at most size(), and frees what is done.
   void consume(std::size_t count) noexcept;
@@ -80,6 +87,7 @@ class WriteQueue {
  private:
   struct Segment;
   struct SharedSegment;
+  struct PipedSegment;
 
   Segment* make_copied(std::size_t size) const;
   void link(Segment* segment) noexcept;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "transport/kernel_pipe.hpp"
 #include "transport/native.hpp"
 
 namespace libnet::transport {
@@ -84,11 +85,25 @@ bool DescriptorTransport::ready_to_write() {
 Result DescriptorTransport::try_read(std::span<std::byte> buffer) {
   const ssize_t received = uninterrupted([&] { return ::recv(descriptor_, buffer.data(), buffer.size(), 0); });
   if (received < 0) return failed_read(errno);
-  if (received == 0) return first_error_ != 0 ? Result{0, Status::error, remembered()} : Result{0, Status::end, {}};
+  if (received == 0) return met_end();
   const auto bytes = static_cast<std::size_t>(received);
   if (bytes == buffer.size() || !short_read_means_drained()) return {bytes, Status::more, {}};
   readable = false;
   return {bytes, Status::would_block, {}};
+}
+
+/// How much one call moves depends on how the kernel holds the bytes: only a call that would block tells that it was all.
+Result DescriptorTransport::splice_in(KernelPipe& pipe) {
+  const ssize_t taken = pipe.take_from(descriptor_);
+  if (taken > 0) return {static_cast<std::size_t>(taken), Status::more, {}};
+  if (taken == 0) return met_end();
+  if (errno != EINVAL && errno != ENOSYS) return failed_read(errno);
+  splices_ = false;
+  return {0, Status::more, {}};
+}
+
+Result DescriptorTransport::met_end() const noexcept {
+  return first_error_ != 0 ? Result{0, Status::error, remembered()} : Result{0, Status::end, {}};
 }
 
 /// Portable waits are level triggered: waiting is always safe. An edge is not repeated: with the end or urgent data
@@ -113,6 +128,12 @@ Result DescriptorTransport::try_write(std::span<const iovec> buffers) {
   if (bytes == total_size(gathered)) return {bytes, Status::more, {}};
   writable = false;  // after a partial write the kernel signals when there is room again
   return {bytes, Status::would_block, {}};
+}
+
+Result DescriptorTransport::splice_out(KernelPipe& pipe) {
+  const ssize_t given = pipe.give_to(descriptor_);
+  if (given < 0) return failed_write(errno);
+  return {static_cast<std::size_t>(given), Status::more, {}};
 }
 
 ssize_t DescriptorTransport::send(std::span<const iovec> buffers) const noexcept {

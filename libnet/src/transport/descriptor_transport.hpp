@@ -38,6 +38,9 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
 
   Result try_read(std::span<std::byte> buffer) override;
   Result try_write(std::span<const iovec> buffers) override;
+  bool can_splice() const noexcept override { return splices_; }
+  Result splice_in(KernelPipe& pipe) override;
+  Result splice_out(KernelPipe& pipe) override;
   Peek peek_end() override;
 
   /// Errors: what ended the connection if it is known, else the system errors of shutdown(2).
@@ -61,6 +64,7 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   void note_addresses(const SocketAddress* remote) noexcept;
   bool short_read_means_drained() const noexcept;
   ssize_t send(std::span<const iovec> buffers) const noexcept;
+  Result met_end() const noexcept;
   Result failed_read(int code) noexcept;
   Result failed_write(int code) noexcept;
   error_code remember(int code) noexcept;
@@ -75,6 +79,7 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   NativeAddress remote_{};
   Kind kind_;
   bool attached_ = false;
+  bool splices_ = true;  // until the system says that it cannot
 };
 
 }  // namespace libnet::transport

@@ -16,6 +16,8 @@
 /// does not know which transport it holds, so a plain connection, an encrypted one and one in memory behave alike.
 namespace libnet::transport {
 
+class KernelPipe;
+
 /// What a call says about the next call of the same kind.
 enum class Status : std::uint8_t {
   more,         ///< The next call may move bytes at once.
@@ -75,6 +77,15 @@ class Transport {
   /// encoded form (see `unsent`); the caller never has to offer the same bytes again.
   virtual Result try_write(std::span<const iovec> buffers) = 0;
 
+  /// Whether its bytes can pass through a pipe of the kernel, uncopied: only then are the next two calls legal.
+  virtual bool can_splice() const noexcept { return false; }
+
+  /// As `try_read`, into a pipe that is empty.
+  virtual Result splice_in(KernelPipe&) { return {0, Status::error, cannot_splice()}; }
+
+  /// As `try_write`, from a pipe that is not.
+  virtual Result splice_out(KernelPipe&) { return {0, Status::error, cannot_splice()}; }
+
   /// Pushes on what was taken but not yet handed to the layer below.
   virtual Result flush() { return {0, Status::more, {}}; }
 
@@ -105,6 +116,11 @@ class Transport {
 
   /// The descriptor, or -1 if there is none (any more).
   virtual int native_handle() const noexcept { return -1; }
+
+ private:
+  static error_code cannot_splice() noexcept {
+    return boost::system::errc::make_error_code(boost::system::errc::operation_not_supported);
+  }
 };
 
 }  // namespace libnet::transport

@@ -43,7 +43,21 @@ struct DeadlineDeleter {
 /// One operation: in the list of those that wait or of those that completed.
 class Operation : public ListNode<Operation> {
  public:
-  enum class Kind : std::uint8_t { read, read_some, write, connect, drain, end, close, event, accept, listen, count };
+  enum class Kind : std::uint8_t {
+    read,
+    read_some,
+    pipe,
+    write,
+    connect,
+    drain,
+    end,
+    close,
+    event,
+    accept,
+    listen,
+    count,
+    room,  // of a pipe, at its destination
+  };
 
   explicit Operation(Kind which) noexcept : kind(which) {}
 
@@ -132,6 +146,21 @@ class ReadSomeOperation : public ResultOperation<std::size_t> {
   using ResultOperation::ResultOperation;
 
   ReadBuffers buffers;
+};
+
+/// What a pipe is while it runs; lives in the compiled library.
+class Pipe;
+struct PipeDeleter {
+  void operator()(Pipe* pipe) const noexcept;
+};
+
+/// Passes on what one socket receives to another one.
+class PipeOperation : public ResultOperation<std::uint64_t> {
+ public:
+  using ResultOperation::ResultOperation;
+
+  bool is_heard = true;  ///< Somebody gets the result; without, errors of the two sockets are theirs alone.
+  std::unique_ptr<Pipe, PipeDeleter> pipe;
 };
 
 /// A write: the bytes [begin, end) of all that was ever queued on the connection.

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "core/connection.hpp"
+#include "libnet/detail/recycling.hpp"
+#include "transport/kernel_pipe.hpp"
+
+namespace libnet::detail {
+
+/// What `Socket::pipe` runs: between a source, whose reader is the pipe's operation, and a destination, at which this
+/// waits for room and for its death. When the source has ended, the operation waits among the source's others.
+class Pipe final : public Operation, public Recycled {
+ public:
+  Pipe(core::Connection& source, PipeOperation& operation, Socket destination, const PipeOptions& options)
+      : Operation(Kind::room),
+        source_(source),
+        operation_(operation),
+        destination_(std::move(destination)),
+        ends_destination_(options.end) {}
+  ~Pipe() override {
+    if (linked()) OperationList::remove(*this);
+  }
+
+  core::Connection& destination() const { return core::Connection::of(destination_); }
+  bool ends_destination() const noexcept { return ends_destination_; }
+  bool is_heard() const noexcept { return operation_.is_heard; }
+
+  /// Asks to be told when nothing is queued at the destination.
+  void want_room() noexcept { wants_room_ = true; }
+  /// True if it was asked for; it has to be asked again.
+  bool take_room() noexcept { return std::exchange(wants_room_, false); }
+
+  /// The way past user space; null while the stream is not in bulk.
+  const std::shared_ptr<transport::KernelPipe>& shortcut() const noexcept { return shortcut_; }
+  /// A read found so much that the next one is worth a pipe of the kernel.
+  void enter_bulk() noexcept {
+    if (!shortcut_) shortcut_ = transport::KernelPipe::open();
+  }
+  void leave_bulk() noexcept { shortcut_.reset(); }
+
+  /// The destination has room, or is dead.
+  void complete() override;
+  void watch_cancellation(OperationOwner&) override {}
+  /// The operation is the source's to abandon.
+  void abandon() noexcept override {}
+  void refuse() override {}
+
+ private:
+  core::Connection& source_;
+  PipeOperation& operation_;
+  Socket destination_;
+  std::shared_ptr<transport::KernelPipe> shortcut_;
+  bool ends_destination_;
+  bool wants_room_ = false;
+};
+
+}  // namespace libnet::detail
