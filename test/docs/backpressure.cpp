@@ -175,16 +175,6 @@ asio::awaitable<void> copy(libnet::Socket from, libnet::Socket to) {
 }
 // [copy]
 
-// [pipe]
-void pipe(libnet::Socket from, libnet::Socket to) {
-  from.on(event::data, [from, to](libnet::Chunk chunk) mutable {
-    if (!to.write(chunk)) from.pause();
-  });
-  to.on(event::drain, [from]() mutable { from.resume(); });
-  from.on(event::end, [to]() mutable { to.end(); });
-}
-// [pipe]
-
 /// Sends a megabyte through a relay to an echo server and back, and gives back how much came.
 template <class StartRelay>
 std::size_t relayed(StartRelay start_relay) {
@@ -214,7 +204,7 @@ void relays() {
     relay.serve([upstream](libnet::Socket client) -> asio::awaitable<void> {
       auto executor = client.get_executor();
       auto server = co_await libnet::async_connect(executor, {.host = "127.0.0.1", .port = upstream});
-      co_await (copy(client, server) && copy(server, client));
+      co_await (client.async_pipe(server) && server.async_pipe(client));
     });
     // [relay]
   });
@@ -224,8 +214,9 @@ void relays() {
     relay.on(event::connection, [upstream](libnet::Socket client) {  // relay was made with {.allow_half_open = true}
       libnet::Socket server(client.get_executor(), {.allow_half_open = true});
       server.connect(upstream, "127.0.0.1");
-      pipe(client, server);
-      pipe(server, client);
+      client.pipe(server).pipe(client);
+      client.on(event::error, [server](const libnet::Error&) mutable { server.destroy(); });
+      server.on(event::error, [client](const libnet::Error&) mutable { client.destroy(); });
     });
     // [relay_listeners]
   });
