@@ -277,12 +277,20 @@ class Connection final : public Emitter,
 
   // connection_output.cpp
   void refuse_invalid(Operation* operation, const char* verb);
-  error_code refuse_write() const noexcept;
-  void refused(detail::WriteOperation* operation, const error_code& code);
-  bool overflows(Operation* operation);
-  transport::Result append(Payload&& data, Views views);
-  transport::Result write_through(std::span<const std::byte> bytes);
-  bool queued(std::uint64_t begin, detail::WriteOperation* operation, const transport::Result& written);
+  bool accepts_writes() const noexcept {
+    return (phase_ == Phase::open || phase_ == Phase::connecting) && write_side_ == WriteSide::open;
+  }
+  bool full() const noexcept { return buffered() >= options_->max_buffered; }
+  error_code refusal() const noexcept;
+  void refused(detail::WriteOperation* operation);
+  void overflow(Operation* operation);
+  bool refuse_write(const Payload& data, detail::WriteOperation* operation);
+  void append(Payload&& data, Views views);
+  bool may_write_through(const Payload& data, Views views);
+  bool write_through(std::span<const std::byte> bytes, detail::WriteOperation* operation);
+  void wait_for_bytes(detail::WriteOperation& operation, std::uint64_t begin);
+  bool queued();
+  void ask_for_flush();
   bool can_send() const noexcept;
   /// No write waits for the flush of this step: later ones join the first, whatever their size.
   bool first_of_step() const noexcept { return (due_ & due_flush) == 0; }
@@ -313,7 +321,10 @@ class Connection final : public Emitter,
   void enter_closing();
   void start_linger_timer();
   void linger_time_is_up();
-  void touch();
+  void touch() {
+    if (idle_timer_) note_activity();
+  }
+  void note_activity();
   void idle_time_is_up();
 
   std::unique_ptr<transport::Transport> transport_;

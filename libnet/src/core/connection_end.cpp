@@ -149,9 +149,7 @@ void Connection::linger_time_is_up() {
   }
 }
 
-void Connection::touch() {
-  if (idle_timer_) idle_timer_->touch();
-}
+void Connection::note_activity() { idle_timer_->touch(); }
 
 void Connection::set_timeout(std::chrono::milliseconds duration) {
   if (duration.count() < 0) throw SystemError(Error(Errc::out_of_range, "set_timeout"));
