@@ -76,6 +76,7 @@ void Connection::step() {
 
 /// A socket that nobody holds, listens to or waits for ends by itself.
 void Connection::after_step() {
+  if (std::exchange(moved_, false) && idle_timer_) idle_timer_->touch();
   if (has_handles() || !listeners_.empty() || !waiting_.empty() || reader_ != nullptr) return;
   if (phase_ == Phase::connecting) destroy({});
   if (phase_ == Phase::open) linger();

@@ -357,6 +357,7 @@ class Connection final : public Emitter,
   bool no_delay_;
   bool holds_back_ = false;  // the transport may: asked once, since most cannot
   bool need_drain_ = false;
+  bool moved_ = false;      // bytes, in this step, and the idle timer does not know yet
   bool destroyed_ = false;  // by the user: later calls say so
   bool handled_ = false;    // an operation or callback received the error
   bool reset_on_connect_ = false;

@@ -149,7 +149,14 @@ void Connection::linger_time_is_up() {
   }
 }
 
-void Connection::note_activity() { idle_timer_->touch(); }
+/// Bytes moved. A step asks for the time once, at its end, however often they do.
+void Connection::note_activity() {
+  if (in_step()) {
+    moved_ = true;
+  } else {
+    idle_timer_->touch();
+  }
+}
 
 void Connection::set_timeout(std::chrono::milliseconds duration) {
   if (duration.count() < 0) throw SystemError(Error(Errc::out_of_range, "set_timeout"));
