@@ -204,10 +204,22 @@ class Connection final : public Emitter,
   void on_transport_ready() override { mark(due_input); }
   void cancel(Operation& operation, asio::cancellation_type type, error_code reason) override;
   void mark(int due);
-  bool take(Due due) noexcept;
-  bool may_deliver() const noexcept;
+  bool take(Due due) noexcept {
+    if ((due_ & due) == 0) return false;
+    due_ = static_cast<std::uint8_t>(due_ & ~due);
+    return true;
+  }
+  /// Whether `deliver_next` is worth asking: most steps only move bytes.
+  bool may_deliver() const noexcept {
+    constexpr int events = due_connect | due_drain | due_timeout | due_error | due_close;
+    return (due_ & events) != 0 || !completed_.empty() || write_side_ == WriteSide::flushed ||
+           read_side_ == ReadSide::ending || connector_has_news();
+  }
+  void deliver_all() {
+    if (may_deliver()) deliver_due();
+  }
+  void deliver_due();
   bool deliver_next();
-  void deliver_all();
   void deliver_connect();
   void deliver_error();
   void deliver_close();
