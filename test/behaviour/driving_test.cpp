@@ -174,3 +174,25 @@ BEHAVIOUR(C12_run_after_an_exception_delivers_the_rest, all_wires) {
   BOOST_TEST(std::count(log.begin(), log.end(), "second") == 1);
   BOOST_TEST((client.ready_state() == libnet::ReadyState::open));
 }
+
+BEHAVIOUR(stopping_the_context_ends_the_turns_although_many_sockets_have_more, tcp_wires) {
+  constexpr std::size_t pairs = 8;
+  std::vector<World::Pair> made;
+  std::size_t received = 0;
+  for (std::size_t i = 0; i < pairs; ++i) {
+    auto& [client, server] = made.emplace_back(world.pair());
+    server.on(event::data, [peer = server](Chunk chunk) mutable { peer.write(chunk); });
+    client.on(event::data, [&, peer = client](Chunk chunk) mutable {
+      if (++received == 100) world.io().stop();
+      if (received < 200) peer.write(chunk);
+    });
+  }
+  for (World::Pair& pair : made) pair.client.write("x");
+  world.io().run();
+  BOOST_TEST(received >= 100U);
+  BOOST_TEST(received < 100U + pairs);  // the turn that runs is completed, no other follows
+  world.io().restart();
+  world.run_until([&] { return received >= 200; });
+  for (World::Pair& pair : made) pair.client.end();
+  world.run();
+}

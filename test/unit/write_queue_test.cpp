@@ -154,6 +154,26 @@ BOOST_AUTO_TEST_CASE(small_copies_share_a_segment) {
   BOOST_TEST(segments(queue) <= 5U);
 }
 
+BOOST_AUTO_TEST_CASE(many_small_copies_are_one_piece) {
+  WriteQueue queue;
+  std::string expected;
+  for (int i = 0; i < 40; ++i) {
+    const std::string text(64, static_cast<char>('a' + i % 26));
+    queue.append_copy(bytes_of(text));
+    expected += text;
+    BOOST_TEST(segments(queue) == 1U);
+    if (i == 2) {
+      queue.consume(100);  // the first segment, partly sent, moves as well
+      expected.erase(0, 100);
+    }
+  }
+  BOOST_TEST(content(queue) == expected);
+  BOOST_TEST(queue.appended() == 40U * 64);
+  BOOST_TEST(queue.consumed() == 100U);
+  queue.consume(queue.size());
+  BOOST_TEST(segments(queue) == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(gather_fills_what_it_is_given) {
   WriteQueue queue;
   const std::string text = "abc";

@@ -76,6 +76,7 @@ void Connection::step() {
 
 /// A socket that nobody holds, listens to or waits for ends by itself.
 void Connection::after_step() {
+  if (std::exchange(moved_, false) && idle_timer_) idle_timer_->touch();
   if (has_handles() || !listeners_.empty() || !waiting_.empty() || reader_ != nullptr) return;
   if (phase_ == Phase::connecting) destroy({});
   if (phase_ == Phase::open) linger();
@@ -86,22 +87,9 @@ void Connection::mark(int due) {
   wake();
 }
 
-bool Connection::take(Due due) noexcept {
-  if ((due_ & due) == 0) return false;
-  due_ = static_cast<std::uint8_t>(due_ & ~due);
-  return true;
-}
-
-void Connection::deliver_all() {
-  while (may_deliver() && loop_->alive() && deliver_next()) {
+void Connection::deliver_due() {
+  while (loop_->alive() && deliver_next() && may_deliver()) {
   }
-}
-
-/// Whether `deliver_next` is worth asking: most steps only move bytes.
-bool Connection::may_deliver() const noexcept {
-  constexpr int events = due_connect | due_drain | due_timeout | due_error | due_close;
-  return (due_ & events) != 0 || !completed_.empty() || write_side_ == WriteSide::flushed ||
-         read_side_ == ReadSide::ending || connector_has_news();
 }
 
 bool Connection::deliver_next() {

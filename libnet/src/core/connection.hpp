@@ -110,7 +110,7 @@ class Connection final : public Emitter,
   void take_over(std::shared_ptr<transport::KernelPipe> pipe);
   bool can_splice() const noexcept { return transport_ && transport_->can_splice(); }
   /// Why nothing can be written now; no error if it can.
-  error_code refuse_write() const noexcept;
+  error_code refusal() const noexcept;
   /// @}
 
   /// @name Writing
@@ -233,10 +233,22 @@ class Connection final : public Emitter,
   void on_transport_ready() override { mark(due_input); }
   void cancel(Operation& operation, asio::cancellation_type type, error_code reason) override;
   void mark(int due);
-  bool take(Due due) noexcept;
-  bool may_deliver() const noexcept;
+  bool take(Due due) noexcept {
+    if ((due_ & due) == 0) return false;
+    due_ = static_cast<std::uint8_t>(due_ & ~due);
+    return true;
+  }
+  /// Whether `deliver_next` is worth asking: most steps only move bytes.
+  bool may_deliver() const noexcept {
+    constexpr int events = due_connect | due_drain | due_timeout | due_error | due_close;
+    return (due_ & events) != 0 || !completed_.empty() || write_side_ == WriteSide::flushed ||
+           read_side_ == ReadSide::ending || connector_has_news();
+  }
+  void deliver_all() {
+    if (may_deliver()) deliver_due();
+  }
+  void deliver_due();
   bool deliver_next();
-  void deliver_all();
   void deliver_connect();
   void deliver_error();
   void deliver_close();
@@ -318,12 +330,19 @@ class Connection final : public Emitter,
 
   // connection_output.cpp
   void refuse_invalid(Operation* operation, const char* verb);
-  void refused(detail::WriteOperation* operation, const error_code& code);
-  bool overflows(Operation* operation);
-  transport::Result append(Payload&& data, Views views);
-  transport::Result write_through(std::span<const std::byte> bytes);
-  bool queued(std::uint64_t begin, detail::WriteOperation* operation, const transport::Result& written);
-  void send_soon(const transport::Result& written);
+  bool accepts_writes() const noexcept {
+    return (phase_ == Phase::open || phase_ == Phase::connecting) && write_side_ == WriteSide::open;
+  }
+  bool full() const noexcept { return buffered() >= options_->max_buffered; }
+  void refused(detail::WriteOperation* operation);
+  void overflow(Operation* operation);
+  bool refuse_write(const Payload& data, detail::WriteOperation* operation);
+  void append(Payload&& data, Views views);
+  bool may_write_through() const;
+  void write_through(std::span<const std::byte> bytes, detail::WriteOperation* operation);
+  void wait_for_bytes(detail::WriteOperation& operation, std::uint64_t begin);
+  bool queued();
+  void send_soon();
   bool can_send() const noexcept;
   /// No write waits for the flush of this step: later ones join the first, whatever their size.
   bool first_of_step() const noexcept { return (due_ & due_flush) == 0; }
@@ -355,7 +374,10 @@ class Connection final : public Emitter,
   void enter_closing();
   void start_linger_timer();
   void linger_time_is_up();
-  void touch();
+  void touch() {
+    if (idle_timer_) note_activity();
+  }
+  void note_activity();
   void idle_time_is_up();
 
   std::unique_ptr<transport::Transport> transport_;
@@ -388,6 +410,7 @@ class Connection final : public Emitter,
   bool no_delay_;
   bool holds_back_ = false;  // the transport may: asked once, since most cannot
   bool need_drain_ = false;
+  bool moved_ = false;      // bytes, in this step, and the idle timer does not know yet
   bool destroyed_ = false;  // by the user: later calls say so
   bool handled_ = false;    // an operation or callback received the error
   bool reset_on_connect_ = false;

@@ -149,8 +149,13 @@ void Connection::linger_time_is_up() {
   }
 }
 
-void Connection::touch() {
-  if (idle_timer_) idle_timer_->touch();
+/// Bytes moved. A step asks for the time once, at its end, however often they do.
+void Connection::note_activity() {
+  if (in_step()) {
+    moved_ = true;
+  } else {
+    idle_timer_->touch();
+  }
 }
 
 void Connection::set_timeout(std::chrono::milliseconds duration) {

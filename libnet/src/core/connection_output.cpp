@@ -23,17 +23,16 @@ error_code broken_pipe() { return {EPIPE, boost::system::system_category()}; }
 
 }  // namespace
 
-/// Why a write cannot be accepted now; no error if it can.
-error_code Connection::refuse_write() const noexcept {
+error_code Connection::refusal() const noexcept {
+  if (accepts_writes()) return {};
   if (destroyed()) return dead_code();
   if (phase_ == Phase::failing) return error_.code();
-  if (write_side_ != WriteSide::open) {
-    return read_side_ == ReadSide::ended ? broken_pipe() : error_code(Errc::write_after_end);
-  }
-  return phase_ == Phase::fresh ? error_code(Errc::closed) : error_code();
+  if (write_side_ == WriteSide::open) return Errc::closed;
+  return read_side_ == ReadSide::ended ? broken_pipe() : error_code(Errc::write_after_end);
 }
 
-void Connection::refused(detail::WriteOperation* operation, const error_code& code) {
+void Connection::refused(detail::WriteOperation* operation) {
+  const error_code code = refusal();
   const bool ends_connection = (phase_ == Phase::open || phase_ == Phase::connecting) &&
                                write_side_ != WriteSide::open && flow_ != Flow::lingering;
   if (operation != nullptr) finish(*operation, code);
@@ -43,9 +42,8 @@ void Connection::refused(detail::WriteOperation* operation, const error_code& co
   fail(failure(code, "write", both_ended ? "this socket has been ended by the other party" : ""));
 }
 
-/// The queue is at its cap: the write fails, and may be tried again after 'drain'; or the connection does.
-bool Connection::overflows(Operation* operation) {
-  if (buffered() < options_->max_buffered) return false;
+/// The queue is full: the write fails, and may be tried again after 'drain'; or the connection does.
+void Connection::overflow(Operation* operation) {
   if (options_->on_overflow == OverflowPolicy::destroy) {
     handled_ = handled_ || operation != nullptr;
     fail_now(failure(Errc::overflow, "write"));
@@ -56,7 +54,6 @@ bool Connection::overflows(Operation* operation) {
     }
   }
   if (operation != nullptr) finish(*operation, Errc::overflow);
-  return true;
 }
 
 /// Text that is not hex or base64: a `verb()` throws, its twin completes with the error. Nothing else happens.
@@ -68,59 +65,74 @@ void Connection::refuse_invalid(Operation* operation, const char* verb) {
 }
 
 bool Connection::write(Payload&& data, detail::WriteOperation* operation, Views views) {
+  if (!data.valid() || !accepts_writes() || full()) return refuse_write(data, operation);
+  if (data.size() >= large_write && data.is_view() && views == Views::copied && may_write_through()) {
+    write_through(data.view(), operation);
+    return queued();
+  }
+  const std::uint64_t begin = queue_.appended();
+  append(std::move(data), views);
+  if (operation != nullptr) wait_for_bytes(*operation, begin);
+  return queued();
+}
+
+/// Always false: what `write` then returns.
+bool Connection::refuse_write(const Payload& data, detail::WriteOperation* operation) {
   if (!data.valid()) {
     refuse_invalid(operation, "write");
-    return false;
+  } else if (!accepts_writes()) {
+    refused(operation);
+  } else {
+    overflow(operation);
   }
-  if (const error_code code = refuse_write()) {
-    refused(operation, code);
-    return false;
-  }
-  if (overflows(operation)) return false;
-  const std::uint64_t begin = queue_.appended();
-  return queued(begin, operation, append(std::move(data), views));
+  return false;
 }
 
 void Connection::start_write_some(detail::WriteOperation& operation, const detail::WriteBuffers& buffers) {
-  if (const error_code code = refuse_write()) return refused(&operation, code);
-  if (overflows(&operation)) return;
+  if (!accepts_writes()) return refused(&operation);
+  if (full()) return overflow(&operation);
   const std::uint64_t begin = queue_.appended();
   for (std::size_t i = 0; i < buffers.count; ++i) {
     const auto& piece = buffers.pieces[i];
     queue_.append_borrowed({static_cast<const std::byte*>(piece.data), piece.size});
   }
-  queued(begin, &operation, {});
+  wait_for_bytes(operation, begin);
+  queued();
 }
 
-/// Puts the data into the queue, but for what was written through; tells how that went.
-transport::Result Connection::append(Payload&& data, Views views) {
-  if (data.is_view()) {
-    const transport::Result result = views == Views::copied ? write_through(data.view()) : transport::Result();
-    const auto rest = data.view().subspan(result.bytes);
-    views == Views::copied ? queue_.append_copy(rest) : queue_.append_borrowed(rest);
-    return result;
+inline void Connection::append(Payload&& data, Views views) {
+  if (!data.is_view()) {
+    queue_.append_shared(data.take_bytes());
+  } else if (views == Views::copied) {
+    queue_.append_copy(data.view());
+  } else {
+    queue_.append_borrowed(data.view());
   }
-  queue_.append_shared(data.take_bytes());
-  return {};
+}
+
+bool Connection::may_write_through() const {
+  return first_of_step() && can_send() && buffered() == 0 && transport_->ready_to_write();
 }
 
 /// Offers a large first write to the transport at once: what the transport takes need not be copied.
-transport::Result Connection::write_through(std::span<const std::byte> bytes) {
-  if (bytes.size() < large_write || !first_of_step() || !can_send()) return {};
-  if (buffered() != 0 || !transport_->ready_to_write()) return {};
+void Connection::write_through(std::span<const std::byte> bytes, detail::WriteOperation* operation) {
+  const std::uint64_t begin = queue_.appended();
   const iovec piece{const_cast<std::byte*>(bytes.data()), bytes.size()};
   const transport::Result result = transport_->try_write({&piece, 1});
   queue_.note_written(result.bytes);
-  return result;
+  queue_.append_copy(bytes.subspan(result.bytes));
+  if (operation != nullptr) wait_for_bytes(*operation, begin);
+  took(result);
 }
 
-/// The data are in the queue, or `written` through: note who waits for them, and tell whether there is room for more.
-bool Connection::queued(std::uint64_t begin, detail::WriteOperation* operation, const transport::Result& written) {
-  if (operation != nullptr) {
-    queue_.push(*operation, begin);
-    watch_operation(*operation, *this, *loop_);
-  }
-  send_soon(written);
+void Connection::wait_for_bytes(detail::WriteOperation& operation, std::uint64_t begin) {
+  queue_.push(operation, begin);
+  watch_operation(operation, *this, *loop_);
+}
+
+/// Sees to it that what was queued leaves; tells whether there is room for more.
+bool Connection::queued() {
+  send_soon();
   const std::size_t waiting = buffered();
   if (waiting == 0 || waiting < options_->high_water_mark) return true;
   need_drain_ = true;
@@ -128,11 +140,22 @@ bool Connection::queued(std::uint64_t begin, detail::WriteOperation* operation, 
 }
 
 /// With the end of the step; at once what is large.
-void Connection::send_soon(const transport::Result& written) {
+void Connection::send_soon() {
   touch();
-  if (written.bytes != 0 || written.status == transport::Status::error) took(written);
-  if (queue_.size() >= large_write && first_of_step()) flush_some();
+  if (!first_of_step()) return;
+  if (queue_.size() >= large_write) flush_some();
   mark(due_flush);
+}
+
+/// What a pipe passes on is no write of the user's: it asks for no 'drain'.
+void Connection::take_over(std::span<const std::byte> bytes) {
+  bytes.size() >= large_write&& may_write_through() ? write_through(bytes, nullptr) : queue_.append_copy(bytes);
+  send_soon();
+}
+
+void Connection::take_over(std::shared_ptr<transport::KernelPipe> pipe) {
+  queue_.append_piped(std::move(pipe));
+  send_soon();
 }
 
 bool Connection::can_send() const noexcept {
@@ -222,7 +245,7 @@ void Connection::uncork() {
 void Connection::end(Payload&& data, detail::VoidOperation* operation) {
   if (!data.valid()) return refuse_invalid(operation, "end");
   const bool last_write = data.size() != 0;
-  if (last_write && !refuse_write() && overflows(operation)) return;  // an end without its data would be a lie
+  if (last_write && accepts_writes() && full()) return overflow(operation);  // an end without its data would be a lie
   if (last_write) write(std::move(data), nullptr, Views::copied);
   if (write_side_ == WriteSide::open && !destroyed() && phase_ != Phase::failing) {
     write_side_ = WriteSide::ending;

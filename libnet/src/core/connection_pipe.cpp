@@ -33,7 +33,7 @@ error_code Connection::refuse_pipe(const Socket& destination) const {
 void Connection::start_pipe(detail::PipeOperation& operation, const Socket& destination, const PipeOptions& options) {
   if (const error_code code = refuse_pipe(destination)) return finish(operation, code);
   operation.pipe.reset(new detail::Pipe(*this, operation, destination, options));
-  if (const error_code code = of(destination).refuse_write()) return finish_pipe(operation, code);
+  if (const error_code code = of(destination).refusal()) return finish_pipe(operation, code);
   if (!accept_reader(operation)) return;
   of(destination).watch_room(*operation.pipe);
   release_held();
@@ -56,7 +56,7 @@ void Connection::finish_pipe(detail::PipeOperation& operation, error_code code) 
 
 void Connection::read_for_pipe(detail::PipeOperation& operation) {
   detail::Pipe& pipe = *operation.pipe;
-  if (const error_code code = pipe.destination().refuse_write()) return finish_pipe(operation, code);
+  if (const error_code code = pipe.destination().refusal()) return finish_pipe(operation, code);
   if (pipe.destination().buffered() != 0) return pipe.want_room();
   const bool uncopied = pipe.shortcut() && !pushed_back_ && can_splice() && pipe.destination().can_splice();
   const transport::Result result = uncopied ? pass_on_uncopied(pipe) : pass_on(pipe);
@@ -88,7 +88,7 @@ transport::Result Connection::pass_on_uncopied(detail::Pipe& pipe) {
 void Connection::end_pipe(detail::PipeOperation& operation) {
   detail::Pipe& pipe = *operation.pipe;
   waiting_.push_back(operation);
-  if (const error_code code = pipe.destination().refuse_write()) return finish_pipe(operation, code);
+  if (const error_code code = pipe.destination().refusal()) return finish_pipe(operation, code);
   if (pipe.ends_destination()) pipe.destination().end({}, nullptr);
   pipe.want_room();
   pipe.destination().watch_room(pipe);
@@ -99,14 +99,6 @@ void Connection::end_pipe(detail::PipeOperation& operation) {
 
 void Connection::watch_room(detail::Pipe& pipe) {
   if (!pipe.linked()) wait(pipe);
-}
-
-/// What a pipe passes on is no write of the user's: it asks for no 'drain'.
-void Connection::take_over(std::span<const std::byte> bytes) { send_soon(append(Payload(bytes), Views::copied)); }
-
-void Connection::take_over(std::shared_ptr<transport::KernelPipe> pipe) {
-  queue_.append_piped(std::move(pipe));
-  send_soon({});
 }
 
 void Connection::tell_room() {

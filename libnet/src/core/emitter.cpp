@@ -29,7 +29,7 @@ void Emitter::release_handle() noexcept {
 
 void Emitter::last_handle_gone() noexcept {
   handles_.store(0, std::memory_order_release);
-  if (in_step_) return;  // the end of the step looks
+  if (in_step_) return;                                                 // the end of the step looks
   const bool abandoned_soon = !loop_->alive() && LoopObject::linked();  // its operations and listeners first
   if (abandoned_soon) return;
   if (!loop_->alive() || freeable()) {

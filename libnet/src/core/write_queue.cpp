@@ -11,8 +11,10 @@
 namespace libnet::core {
 namespace {
 
-/// The first copied segment with its header; later ones double up to largest_recycled. [bytes]
+/// The first copied segment with its header; the second has room for many small writes, later ones have
+/// largest_recycled. [bytes]
 constexpr std::size_t first_copied = 320;
+constexpr std::size_t second_copied = 4 * 1024;
 
 /// Up to this size copying what nobody shares costs less than a segment and an entry of its own. [bytes]
 constexpr std::size_t small_adopted = 128;
@@ -76,8 +78,10 @@ struct WriteQueue::PipedSegment : Segment {
 
 WriteQueue::Segment* WriteQueue::make_copied(std::size_t size) const {
   std::size_t memory = first_copied;
-  if (last_ != nullptr && last_->copied() && last_->memory <= detail::largest_recycled) memory = 2 * last_->memory;
-  memory = detail::recycled_size(std::max(std::min(memory, detail::largest_recycled), sizeof(Segment) + size));
+  if (last_ != nullptr && last_->copied() && last_->memory <= detail::largest_recycled) {
+    memory = last_->memory < second_copied ? second_copied : detail::largest_recycled;
+  }
+  memory = detail::recycled_size(std::max(memory, sizeof(Segment) + size));
   auto* const segment = ::new (detail::recycle_allocate(memory)) Segment({}, memory, nullptr);
   segment->data = segment->payload();
   return segment;
@@ -85,15 +89,34 @@ WriteQueue::Segment* WriteQueue::make_copied(std::size_t size) const {
 
 void WriteQueue::append_copy(std::span<const std::byte> bytes) {
   if (bytes.empty()) return;
-  const std::size_t fits = last_ != nullptr ? std::min(last_->spare(), bytes.size()) : 0;
-  Segment* const another = fits < bytes.size() ? make_copied(bytes.size() - fits) : nullptr;
+  if (last_ == nullptr || last_->spare() < bytes.size()) return append_behind(bytes);
+  last_->copy_in(bytes);
+  appended_ += bytes.size();
+}
+
+/// The last segment has no room for all of them.
+void WriteQueue::append_behind(std::span<const std::byte> bytes) {
+  const bool small_one = last_ != nullptr && last_ == first_ && last_->copied() && last_->memory <= first_copied;
+  if (small_one) return outgrow_first(bytes);
+  const std::size_t fits = last_ != nullptr ? last_->spare() : 0;
+  Segment* const another = make_copied(bytes.size() - fits);
   if (fits != 0) {
     last_->copy_in(bytes.first(fits));
     appended_ += fits;
   }
-  if (another == nullptr) return;
   another->copy_in(bytes.subspan(fits));
   link(another);
+}
+
+/// The small first segment moves into the next one: so what small writes queue in one turn leaves in one piece, which
+/// costs the kernel less than a gather list.
+void WriteQueue::outgrow_first(std::span<const std::byte> bytes) {
+  Segment* const another = make_copied(first_->size + bytes.size());
+  another->copy_in({first_->data, first_->size});
+  another->copy_in(bytes);
+  free_segment(first_);
+  first_ = last_ = another;
+  appended_ += bytes.size();
 }
 
 void WriteQueue::append_shared(Bytes bytes) {

@@ -90,6 +90,8 @@ class WriteQueue {
   struct PipedSegment;
 
   Segment* make_copied(std::size_t size) const;
+  void append_behind(std::span<const std::byte> bytes);
+  void outgrow_first(std::span<const std::byte> bytes);
   void link(Segment* segment) noexcept;
   std::size_t cut(std::uint64_t begin, std::uint64_t end) noexcept;
   void free_segments() noexcept;

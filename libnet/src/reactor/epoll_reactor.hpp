@@ -27,11 +27,12 @@ class EpollReactor final : public Reactor {
   void shutdown() noexcept override;
 
  private:
+  struct Rearm;
   struct WakeHandler;
 
   void open_timer();
   void on_wake();
-  void collect_events();
+  int collect_events();
 
   Loop& loop_;
   int timer_ = -1;

@@ -61,7 +61,7 @@ void Loop::unschedule(Task& task) noexcept {
 }
 
 void Loop::request_turn() {
-  if (in_turn() || turn_posted_ || !alive()) return;
+  if (in_turn() || turn_announced_ || turn_posted_ || !alive()) return;
   turn_posted_ = true;
   if (native_) {
     asio::post(context_->get_executor(), TurnHandler{shared_from_this()});
@@ -81,11 +81,11 @@ class Loop::TurnScope {
   TurnScope(const TurnScope&) = delete;
   TurnScope& operator=(const TurnScope&) = delete;
   ~TurnScope() {
+    if (loop_.alive()) loop_.wake_for_first_timer();
     loop_.in_turn_.store(false, std::memory_order_relaxed);
     loop_.now_known_ = false;
     if (!loop_.alive()) return;
     if (!loop_.ready_.empty()) loop_.request_turn();
-    loop_.wake_for_first_timer();
     loop_.reactor_->end_turn();
     loop_.settle_work();
   }
@@ -100,7 +100,11 @@ void Loop::run_turn() {
   const bool elsewhere = last_thread_.load(std::memory_order_relaxed) != std::this_thread::get_id();
   if (in_turn() && elsewhere) trap_wrong_thread("io_context::run, with the epoll reactor,");
 #endif
-  if (in_turn()) return;  // a listener runs the context itself: the turn that runs already goes on afterwards
+  turn_announced_ = false;
+  if (in_turn()) {  // a listener runs the context itself: the turn that runs already goes on afterwards, at a later time
+    now_known_ = false;
+    return;
+  }
   const TurnScope scope(*this);
   run_expired_timers();
   run_rounds();
@@ -208,11 +212,12 @@ void Loop::heap_remove(std::size_t position) noexcept {
   heap_place(position);
 }
 
-/// A wake-up that comes too early costs less than setting it anew for each timer that moved to a later time.
+/// A wake-up that comes too early costs less than setting it anew for each timer that moved to a later time. One that
+/// came while this turn ran is pending as well: the reactor has not told it yet.
 void Loop::wake_for_first_timer() {
   if (timers_.empty() || manual_clock_) return;
   const TimePoint first = timers_.front().deadline;
-  const bool pending = wake_time_ != TimePoint::max() && wake_time_ > Clock::now();
+  const bool pending = wake_time_ != TimePoint::max() && wake_time_ > now();
   if (pending && wake_time_ <= first) return;
   wake_time_ = first;
   reactor_->wake_at(first);

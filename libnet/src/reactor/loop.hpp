@@ -162,10 +162,19 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// own. An exception that leaves a task passes through; the rest is delivered by the next turn.
   void run_turn();
 
+  /// The caller is going to schedule tasks and then to run a turn: none has to be posted for them.
+  void announce_turn() noexcept { turn_announced_ = true; }
+
   /// Makes sure that a turn comes (again).
   void request_turn();
 
   bool in_turn() const noexcept { return in_turn_.load(std::memory_order_relaxed); }
+
+  /// True if another turn may follow the last one at once, past the context: something counts, the context was not
+  /// stopped, and no turn runs or is due already.
+  bool may_go_on() const noexcept {
+    return alive() && holding_work_ && !in_turn() && !turn_posted_ && !context_->stopped();
+  }
 
   /// Counts the rounds of the ready list: what is scheduled in one round runs in a later one.
   std::uint64_t round() const noexcept { return round_; }
@@ -222,6 +231,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   bool native_;
   bool holding_work_ = false;
   bool turn_posted_ = false;
+  bool turn_announced_ = false;
   bool now_known_ = false;
   bool manual_clock_ = false;
 };

@@ -80,6 +80,7 @@ struct PortableReactor::WaitHandler {
     Watch* watch = registration->watch;
     if (watch == nullptr || error) return;
     (direction == &registration->read ? watch->readable : watch->writable) = true;
+    loop->announce_turn();
     watch->on_ready();
     loop->run_turn();
   }
