@@ -242,6 +242,8 @@ class Connection final : public Emitter,
   // connection_input.cpp
   bool listeners_consume() const noexcept;
   bool accept_reader(Operation& operation);
+  bool may_still_read() const noexcept;
+  error_code nothing_to_read(const Operation& operation) const noexcept;
   void begin_reading(Operation& operation);
   void handle_input();
   void read_once();
