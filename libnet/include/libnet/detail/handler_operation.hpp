@@ -47,9 +47,10 @@ class HandlerOperation final : public Base {
     }
   }
 
-  void watch_cancellation(OperationOwner& owner) override {
+  std::chrono::nanoseconds watch_cancellation(OperationOwner& owner) override {
     auto slot = asio::get_associated_cancellation_slot(handler_);
     if (slot.is_connected()) slot.template emplace<CancelHandler>(owner, *this);
+    return associated_time_limit<Handler>::get(handler_, std::chrono::nanoseconds(-1));
   }
 
   void complete() override {
@@ -102,7 +103,6 @@ class HandlerOperation final : public Base {
   template <class Given, class... Arguments>
   HandlerOperation(Given&& handler, const asio::any_io_executor& executor, Arguments&&... arguments)
       : Base(std::forward<Arguments>(arguments)...), handler_(std::forward<Given>(handler)) {
-    this->time_limit = associated_time_limit<Handler>::get(handler_, this->time_limit);
     const asio::any_io_executor& own = asio::get_associated_executor(handler_, executor);
     if (own != executor) elsewhere_.reset(new Elsewhere(own));
   }
