@@ -140,13 +140,16 @@ class Initiation {
  public:
   using executor_type = asio::any_io_executor;
 
+  template <class Handler>
+  using OperationFor = HandlerOperation<Base, Handler>;
+
   explicit Initiation(Owner owner) : owner_(std::move(owner)) {}
 
   executor_type get_executor() const noexcept { return owner_.get_executor(); }
 
   template <class Handler, class... Arguments>
   void operator()(Handler&& handler, Arguments&&... arguments) {
-    using Made = HandlerOperation<Base, std::decay_t<Handler>>;
+    using Made = OperationFor<std::decay_t<Handler>>;
     (owner_.*Start)(*Made::create(std::forward<Handler>(handler), owner_.executor(), Kind),
                     std::forward<Arguments>(arguments)...);
   }
