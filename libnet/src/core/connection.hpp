@@ -69,6 +69,9 @@ class Connection final : public Emitter,
   void adopt_accepted(std::unique_ptr<transport::Transport> transport, std::shared_ptr<Generation> generation,
                       bool half_open_by_default);
   const std::shared_ptr<Generation>& generation() const noexcept { return generation_; }
+  /// The coroutines of `serve` that handle this connection, if there are any: they run on its executor.
+  detail::ChainId served_by() const noexcept { return served_by_; }
+  void set_served_by(detail::ChainId coroutines) noexcept { served_by_ = coroutines; }
 
   /// @name Connecting
   /// @{
@@ -329,6 +332,7 @@ class Connection final : public Emitter,
   std::unique_ptr<IdleTimer> idle_timer_;
   std::unique_ptr<LingerTimer> linger_timer_;
   std::shared_ptr<Generation> generation_;
+  detail::ChainId served_by_ = nullptr;
   KeptError error_;
   std::shared_ptr<const SocketOptions> options_;
   std::unique_ptr<std::vector<std::string>> attempted_;  // unless no choice of addresses was wanted

@@ -27,6 +27,13 @@ struct Elsewhere : Recycled {
   explicit Elsewhere(const asio::any_io_executor& wanted)
       : executor(asio::prefer(wanted, asio::execution::outstanding_work.tracked)) {}
 
+  /// Null for a handler that runs on `own`, the object's executor.
+  template <class Handler>
+  static std::unique_ptr<Elsewhere> of(const Handler& handler, const asio::any_io_executor& own) {
+    const asio::any_io_executor& wanted = asio::get_associated_executor(handler, own);
+    return std::unique_ptr<Elsewhere>(wanted != own ? new Elsewhere(wanted) : nullptr);
+  }
+
   asio::any_io_executor executor;
 };
 
@@ -35,12 +42,12 @@ template <class Base, class Handler>
 class HandlerOperation final : public Base {
  public:
   template <class Given, class... Arguments>
-  static HandlerOperation* create(Given&& handler, const asio::any_io_executor& executor, Arguments&&... arguments) {
+  static HandlerOperation* create(Given&& handler, std::unique_ptr<Elsewhere> elsewhere, Arguments&&... arguments) {
     Allocator allocator(associated_allocator(handler));
     HandlerOperation* memory = AllocatorTraits::allocate(allocator, 1);
     try {
       return new (memory)
-          HandlerOperation(std::forward<Given>(handler), executor, std::forward<Arguments>(arguments)...);
+          HandlerOperation(std::forward<Given>(handler), std::move(elsewhere), std::forward<Arguments>(arguments)...);
     } catch (...) {
       AllocatorTraits::deallocate(allocator, memory, 1);
       throw;
@@ -101,11 +108,10 @@ class HandlerOperation final : public Base {
   using AllocatorTraits = std::allocator_traits<Allocator>;
 
   template <class Given, class... Arguments>
-  HandlerOperation(Given&& handler, const asio::any_io_executor& executor, Arguments&&... arguments)
-      : Base(std::forward<Arguments>(arguments)...), handler_(std::forward<Given>(handler)) {
-    const asio::any_io_executor& own = asio::get_associated_executor(handler_, executor);
-    if (own != executor) elsewhere_.reset(new Elsewhere(own));
-  }
+  HandlerOperation(Given&& handler, std::unique_ptr<Elsewhere> elsewhere, Arguments&&... arguments)
+      : Base(std::forward<Arguments>(arguments)...),
+        handler_(std::forward<Given>(handler)),
+        elsewhere_(std::move(elsewhere)) {}
   ~HandlerOperation() override = default;
 
   void forget_cancellation() noexcept {
@@ -150,7 +156,8 @@ class Initiation {
   template <class Handler, class... Arguments>
   void operator()(Handler&& handler, Arguments&&... arguments) {
     using Made = OperationFor<std::decay_t<Handler>>;
-    (owner_.*Start)(*Made::create(std::forward<Handler>(handler), owner_.executor(), Kind),
+    auto elsewhere = runs_on_owner(handler) ? nullptr : Elsewhere::of(handler, owner_.executor());
+    (owner_.*Start)(*Made::create(std::forward<Handler>(handler), std::move(elsewhere), Kind),
                     std::forward<Arguments>(arguments)...);
   }
 
@@ -158,6 +165,16 @@ class Initiation {
   Error describe(const error_code& code) const { return owner_.describe(code, Kind); }
 
  private:
+  /// What is known without a comparison of executors, which is no small part of a message's way.
+  template <class Handler>
+  bool runs_on_owner(Handler& handler) const noexcept {
+    if constexpr (requires { owner_.served_by(handler.chain()); }) {
+      return owner_.served_by(handler.chain());
+    } else {
+      return false;
+    }
+  }
+
   Owner owner_;
 };
 
@@ -190,7 +207,9 @@ concept CallbackFor =
 template <class Base, class Function, class... Arguments>
 Base& make_callback(const asio::any_io_executor& executor, Function&& function, Arguments&&... arguments) {
   using Handler = Callback<std::decay_t<Function>>;
-  auto* made = HandlerOperation<Base, Handler>::create(Handler(std::forward<Function>(function)), executor,
+  Handler handler(std::forward<Function>(function));
+  auto elsewhere = Elsewhere::of(handler, executor);
+  auto* made = HandlerOperation<Base, Handler>::create(std::move(handler), std::move(elsewhere),
                                                        std::forward<Arguments>(arguments)...);
   made->is_callback = true;
   return *made;
