@@ -80,12 +80,6 @@ void Server::set_handler(std::shared_ptr<detail::ConnectionHandler> handler) {
   if (auto* acceptor = usable(acceptor_, "Server::serve")) acceptor->set_handler(std::move(handler));
 }
 
-void Server::handler_ended(const Socket& socket, const std::exception_ptr& failure) {
-  if (auto* acceptor = usable(acceptor_, "Server::serve")) {
-    acceptor->handler_ended(core::Connection::of(socket), failure);
-  }
-}
-
 Server& Server::close() {
   if (auto* acceptor = usable(acceptor_, "Server::close")) acceptor->close(nullptr);
   return *this;

@@ -304,6 +304,9 @@ const Socket::executor_type& Socket::executor() const noexcept {
   static const executor_type none;
   return none;
 }
+bool Socket::served_by(detail::ChainId coroutines) const noexcept {
+  return connection_ != nullptr && connection_->served_by() == coroutines;
+}
 Socket::executor_type Socket::get_executor() const noexcept { return executor(); }
 
 bool Socket::connecting() const noexcept { return connection_ != nullptr && connection_->connecting(); }

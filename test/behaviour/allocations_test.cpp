@@ -244,15 +244,9 @@ struct Ceiling {
 };
 std::ostream& operator<<(std::ostream& out, const Ceiling& ceiling) { return out << ceiling.name; }
 
-#ifdef __OPTIMIZE__
-constexpr std::ptrdiff_t coroutine_frames = 1000;  // Asio's of co_spawn and of the read, and that of the handler
-#else
-constexpr std::ptrdiff_t coroutine_frames = 1900;
-#endif
-
 constexpr std::array ceilings{
     Ceiling{"events", [](libnet::Server& server) { server.on(event::connection, echo_by_events); }, 768},
-    Ceiling{"awaited", [](libnet::Server& server) { server.serve(echo); }, 768 + coroutine_frames},
+    Ceiling{"awaited", [](libnet::Server& server) { server.serve(echo); }, 1440},
 };
 
 BOOST_DATA_TEST_CASE(an_idle_connection_takes_little_memory, boost::unit_test::data::make(ceilings), ceiling) {

@@ -3,7 +3,7 @@
 #include <libnet/bound_socket.hpp>
 #include <libnet/socket.hpp>
 
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/co_spawn.hpp>  // not for this header: handlers start coroutines of their own
 
 #include <concepts>
 #include <exception>
@@ -18,11 +18,11 @@ class Acceptor;
 
 namespace detail {
 
-/// Runs one coroutine for a connection; `serve` keeps it.
+/// What `serve` keeps: makes the coroutine for a connection.
 class ConnectionHandler {
  public:
   virtual ~ConnectionHandler() = default;
-  virtual void start(Socket socket, const Server& server) = 0;
+  virtual asio::awaitable<void> handle(Socket socket) = 0;
 };
 
 using AcceptOperation = ResultOperation<Socket>;
@@ -275,15 +275,11 @@ class Server {
   using Kind = detail::Operation::Kind;
 
   template <class F>
-  class HandlerFor final : public detail::ConnectionHandler, public std::enable_shared_from_this<HandlerFor<F>> {
+  class HandlerFor final : public detail::ConnectionHandler {
    public:
     explicit HandlerFor(F handler) : handler_(std::move(handler)) {}
 
-    void start(Socket socket, const Server& server) override {
-      auto ended = [self = this->shared_from_this(), socket, server = Server(server)](
-                       const std::exception_ptr& failure) mutable { server.handler_ended(socket, failure); };
-      boost::asio::co_spawn(server.get_executor(), handler_(std::move(socket)), std::move(ended));
-    }
+    boost::asio::awaitable<void> handle(Socket socket) override { return handler_(std::move(socket)); }
 
    private:
     F handler_;
@@ -316,7 +312,6 @@ class Server {
   void start_wait(detail::EventOperation& operation, ServerEvent event);
   void start_count(detail::ResultOperation<std::size_t>& operation);
   void set_handler(std::shared_ptr<detail::ConnectionHandler> handler);
-  void handler_ended(const Socket& socket, const std::exception_ptr& failure);
   void await_listening(std::unique_ptr<detail::Callable> listener);
 
   ListenerId add_listener(ServerEvent event, std::unique_ptr<detail::Callable> listener,

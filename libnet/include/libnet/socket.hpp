@@ -601,6 +601,8 @@ class Socket {
   void add_handle() const noexcept;
   void release_handle() const noexcept;
   const executor_type& executor() const noexcept;
+  /// Whether these coroutines are the handler that `serve` runs for this connection: they run on its executor.
+  bool served_by(detail::ChainId coroutines) const noexcept;
   void open(const executor_type& executor, const SocketOptions& options);
 
   template <class Operation, Kind K, auto Start, class Token, class... Arguments>

@@ -1,13 +1,16 @@
 #pragma once
 
+#include <libnet/detail/coroutine.hpp>
+#include <libnet/detail/recycling.hpp>
 #include <libnet/error.hpp>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/associator.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <cstddef>
 #include <exception>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -34,49 +37,133 @@ std::size_t transferred(const First& first, const Rest&...) noexcept {
   return 0;
 }
 
-/// Turns an error code into the exception that `co_await` throws.
-template <class Initiation, class Handler>
-class ThrowingHandler {
- public:
-  template <class Wrapped>
-  ThrowingHandler(const Initiation& started, Wrapped&& wrapped)
-      : initiation(&started), handler(std::forward<Wrapped>(wrapped)) {}
+template <class T, class Awaited>
+class FrameAllocator;
 
-  template <class... Results>
-  void operator()(const error_code& code, Results&&... results) {
+/// Resumes the coroutine that awaits an operation of libnet: an error code becomes the exception that `co_await` throws.
+template <class Awaited, class... Results>
+class AwaitingHandler : public WaitingCoroutine<Results...> {
+ public:
+  using allocator_type = FrameAllocator<void, Awaited>;
+
+  AwaitingHandler(CoroutineThread* thread, Awaited& awaited) noexcept
+      : WaitingCoroutine<Results...>(thread), awaited_(&awaited) {}
+
+  allocator_type get_allocator() const noexcept { return allocator_type(*awaited_); }
+  ChainId chain() noexcept { return id_of(*this); }
+
+  template <class... Given>
+  void operator()(const error_code& code, Given&&... results) {
     std::exception_ptr failure;
-    if (code) failure = std::make_exception_ptr(SystemError(describe(code), transferred(results...)));
-    std::move(handler)(std::move(failure), std::forward<Results>(results)...);
+    if (code) failure = std::make_exception_ptr(SystemError(awaited_->describe(code), transferred(results...)));
+    WaitingCoroutine<Results...>::operator()(std::move(failure), std::forward<Given>(results)...);
   }
 
-  const Initiation* initiation;
-  Handler handler;
-
  private:
+  Awaited* awaited_;
+};
+
+/// What an initiation makes of a handler; void if it does not tell, as those that Asio's adapters wrap.
+template <class Initiation, class Handler>
+struct OperationOf {
+  using type = void;
+};
+template <class Initiation, class Handler>
+  requires requires { typename Initiation::template OperationFor<Handler>; }
+struct OperationOf<Initiation, Handler> {
+  using type = typename Initiation::template OperationFor<Handler>;
+};
+
+template <class Operation>
+struct OperationMemory {
+  alignas(Operation) std::byte bytes[sizeof(Operation)];
+};
+template <>
+struct OperationMemory<void> {};
+
+/// What the coroutine frame of an awaited operation keeps until that has completed.
+template <class Results, class Initiation, class... Arguments>
+class Awaited;
+template <class... Results, class Initiation, class... Arguments>
+class Awaited<void(Results...), Initiation, Arguments...> {
+ public:
+  using Handler = AwaitingHandler<Awaited, Results...>;
+
+  template <class... Given>
+  explicit Awaited(Initiation initiation, Given&&... arguments)
+      : initiation_(std::move(initiation)), arguments_(std::forward<Given>(arguments)...) {}
+  Awaited(Awaited&& other) noexcept
+      : initiation_(std::move(other.initiation_)), arguments_(std::move(other.arguments_)) {}  // no operation yet
+
+  void start(CoroutineThread* thread) {
+    std::apply([&](auto&... arguments) { initiation_(Handler(thread, *this), std::move(arguments)...); }, arguments_);
+  }
+
   Error describe(const error_code& code) const {
-    if constexpr (requires { initiation->describe(code); }) {
-      return initiation->describe(code);
+    if constexpr (requires { initiation_.describe(code); }) {
+      return initiation_.describe(code);
     } else {
       return Error(code);
     }
   }
+
+ private:
+  template <class, class>
+  friend class FrameAllocator;
+
+  using Operation = typename OperationOf<Initiation, Handler>::type;
+
+  Initiation initiation_;
+  [[no_unique_address]] std::tuple<Arguments...> arguments_;
+  [[no_unique_address]] OperationMemory<Operation> memory_;
 };
 
-/// Asio keeps it in the coroutine frame of the operation until that has completed, so the handler need not copy it.
-template <class Initiation>
-class ThrowingInitiation {
+/// Gives an awaited operation its memory in the frame of the coroutine that awaits it. A handler belongs to one operation,
+/// so there is one to ask for it.
+template <class T, class Awaited>
+class FrameAllocator {
  public:
-  explicit ThrowingInitiation(Initiation initiation) : initiation_(std::move(initiation)) {}
+  using value_type = T;
 
-  template <class Handler, class... Arguments>
-  void operator()(Handler&& handler, Arguments&&... arguments) {
-    using Throwing = ThrowingHandler<Initiation, std::decay_t<Handler>>;
-    initiation_(Throwing(initiation_, std::forward<Handler>(handler)), std::forward<Arguments>(arguments)...);
+  explicit FrameAllocator(Awaited& awaited) noexcept : awaited_(&awaited) {}
+  template <class U>
+  FrameAllocator(const FrameAllocator<U, Awaited>& other) noexcept : awaited_(other.awaited_) {}
+
+  [[nodiscard]] T* allocate(std::size_t count) {
+    if constexpr (in_frame()) {
+      return reinterpret_cast<T*>(awaited_->memory_.bytes);
+    } else {
+      return RecyclingAllocator<T>().allocate(count);
+    }
+  }
+  void deallocate(T* memory, std::size_t count) noexcept {
+    if constexpr (!in_frame()) RecyclingAllocator<T>().deallocate(memory, count);
+  }
+
+  template <class U>
+  friend bool operator==(const FrameAllocator& left, const FrameAllocator<U, Awaited>& right) noexcept {
+    return left.awaited_ == right.awaited_;
   }
 
  private:
-  Initiation initiation_;
+  template <class, class>
+  friend class FrameAllocator;
+
+  static constexpr bool in_frame() noexcept { return std::is_same_v<T, typename Awaited::Operation>; }
+
+  Awaited* awaited_;
 };
+
+/// The coroutine of one awaited operation: starts it, and gets its result from the handler, which ends this frame in place
+/// of resuming it.
+template <class... Results, class... Parts>
+typename WaitingCoroutine<Results...>::awaitable_type await_operation(Awaited<void(Results...), Parts...> awaited) {
+  co_await [&awaited](CoroutineFrame* frame) {
+    awaited.start(frame->detach_thread());
+    return static_cast<CoroutineThread*>(nullptr);
+  };
+  std::terminate();
+}
 
 }  // namespace detail
 }  // namespace libnet
@@ -87,23 +174,14 @@ template <class Result, class... Results>
 class async_result<libnet::use_awaitable_t, Result(boost::system::error_code, Results...)> {
  public:
   /// Asio's binders ask for it.
-  using return_type = typename async_result<use_awaitable_t<>, void(std::exception_ptr, Results...)>::return_type;
+  using return_type = typename libnet::detail::WaitingCoroutine<std::decay_t<Results>...>::awaitable_type;
 
   template <class Initiation, class... Arguments>
-  static auto initiate(Initiation&& initiation, libnet::use_awaitable_t, Arguments&&... arguments) {
-    using Throwing = libnet::detail::ThrowingInitiation<std::decay_t<Initiation>>;
-    return async_initiate<const use_awaitable_t<>&, void(std::exception_ptr, Results...)>(
-        Throwing(std::forward<Initiation>(initiation)), use_awaitable, std::forward<Arguments>(arguments)...);
-  }
-};
-
-template <template <class, class> class Associator, class Initiation, class Handler, class Default>
-struct associator<Associator, libnet::detail::ThrowingHandler<Initiation, Handler>, Default>
-    : Associator<Handler, Default> {
-  static typename Associator<Handler, Default>::type get(
-      const libnet::detail::ThrowingHandler<Initiation, Handler>& throwing,
-      const Default& otherwise = Default()) noexcept {
-    return Associator<Handler, Default>::get(throwing.handler, otherwise);
+  static return_type initiate(Initiation&& initiation, libnet::use_awaitable_t, Arguments&&... arguments) {
+    using Awaited =
+        libnet::detail::Awaited<void(std::decay_t<Results>...), std::decay_t<Initiation>, std::decay_t<Arguments>...>;
+    return libnet::detail::await_operation(
+        Awaited(std::forward<Initiation>(initiation), std::forward<Arguments>(arguments)...));
   }
 };
 

@@ -5,6 +5,7 @@
 #include "core/acceptor.hpp"
 #include "core/connection.hpp"
 #include "core/log.hpp"
+#include "core/running_handler.hpp"
 #include "transport/descriptor_transport.hpp"
 
 namespace libnet::core {
@@ -148,7 +149,7 @@ void Acceptor::give_connection(const Socket& socket) {
   try {
     if (handler_) {
       ++current_->handlers;
-      handler_->start(socket, handle());
+      RunningHandler::start(handler_, socket);
     } else {
       const std::tuple<Socket> arguments(socket);
       listeners_.emit(index(ServerEvent::connection), &arguments);

@@ -69,6 +69,9 @@ class Connection final : public Emitter,
   void adopt_accepted(std::unique_ptr<transport::Transport> transport, std::shared_ptr<Generation> generation,
                       bool half_open_by_default);
   const std::shared_ptr<Generation>& generation() const noexcept { return generation_; }
+  /// The coroutines of `serve` that handle this connection, if there are any: they run on its executor.
+  detail::ChainId served_by() const noexcept { return served_by_; }
+  void set_served_by(detail::ChainId coroutines) noexcept { served_by_ = coroutines; }
 
   /// @name Connecting
   /// @{
@@ -286,6 +289,8 @@ class Connection final : public Emitter,
   // connection_input.cpp
   bool listeners_consume() const noexcept;
   bool accept_reader(Operation& operation);
+  bool may_still_read() const noexcept;
+  error_code nothing_to_read() const noexcept;
   void begin_reading(Operation& operation);
   void handle_input();
   void read_once();
@@ -391,6 +396,7 @@ class Connection final : public Emitter,
   std::unique_ptr<IdleTimer> idle_timer_;
   std::unique_ptr<LingerTimer> linger_timer_;
   std::shared_ptr<Generation> generation_;
+  detail::ChainId served_by_ = nullptr;
   KeptError error_;
   std::shared_ptr<const SocketOptions> options_;
   std::unique_ptr<std::vector<std::string>> attempted_;  // unless no choice of addresses was wanted

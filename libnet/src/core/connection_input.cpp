@@ -23,18 +23,23 @@ bool Connection::accept_reader(Operation& operation) {
     finish(operation, Errc::busy);
     return false;
   }
-  lease_ = {};
-  const bool failed = phase_ == Phase::failing || (destroyed() && error_);
-  if (destroyed() && destroyed_) {
-    finish(operation, Errc::destroyed);
-  } else if (read_side_ != ReadSide::open && !failed) {
-    reader_at_end(operation);
-  } else if (phase_ == Phase::connecting || (connected() && flow_ != Flow::lingering)) {
-    return true;
-  } else {
-    finish(operation, Errc::closed);
-  }
+  lease_.give_back();
+  if (may_still_read()) return true;
+  const error_code code = nothing_to_read();
+  code == asio::error::eof ? reader_at_end(operation) : finish(operation, code);
   return false;
+}
+
+bool Connection::may_still_read() const noexcept {
+  const bool moves_bytes = phase_ == Phase::connecting || (connected() && flow_ != Flow::lingering);
+  return moves_bytes && (read_side_ == ReadSide::open || phase_ == Phase::failing);
+}
+
+error_code Connection::nothing_to_read() const noexcept {
+  const bool failed = phase_ == Phase::failing || (destroyed() && error_);
+  if (destroyed() && destroyed_) return Errc::destroyed;
+  if (read_side_ == ReadSide::open || failed) return Errc::closed;
+  return asio::error::eof;
 }
 
 void Connection::start_read(detail::ReadOperation& operation) {

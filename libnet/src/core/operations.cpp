@@ -9,10 +9,10 @@ void DeadlineDeleter::operator()(Deadline* deadline) const noexcept { delete dea
 namespace libnet::core {
 
 void watch_operation(Operation& operation, detail::OperationOwner& owner, reactor::Loop& loop) {
-  operation.watch_cancellation(owner);
-  if (operation.time_limit.count() < 0) return;
+  const std::chrono::nanoseconds time_limit = operation.watch_cancellation(owner);
+  if (time_limit.count() < 0) return;
   operation.deadline.reset(new detail::Deadline(owner, operation));
-  loop.start(*operation.deadline, loop.precise_now() + operation.time_limit);
+  loop.start(*operation.deadline, loop.precise_now() + time_limit);
 }
 
 bool contains(OperationList& list, const Operation& operation) {

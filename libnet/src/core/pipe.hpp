@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -42,7 +43,7 @@ class Pipe final : public Operation, public Recycled {
 
   /// The destination has room, or is dead.
   void complete() override;
-  void watch_cancellation(OperationOwner&) override {}
+  std::chrono::nanoseconds watch_cancellation(OperationOwner&) override { return std::chrono::nanoseconds(-1); }
   /// The operation is the source's to abandon.
   void abandon() noexcept override {}
   void refuse() override {}

@@ -27,6 +27,13 @@ struct Elsewhere : Recycled {
   explicit Elsewhere(const asio::any_io_executor& wanted)
       : executor(asio::prefer(wanted, asio::execution::outstanding_work.tracked)) {}
 
+  /// Null for a handler that runs on `own`, the object's executor.
+  template <class Handler>
+  static std::unique_ptr<Elsewhere> of(const Handler& handler, const asio::any_io_executor& own) {
+    const asio::any_io_executor& wanted = asio::get_associated_executor(handler, own);
+    return std::unique_ptr<Elsewhere>(wanted != own ? new Elsewhere(wanted) : nullptr);
+  }
+
   asio::any_io_executor executor;
 };
 
@@ -35,21 +42,22 @@ template <class Base, class Handler>
 class HandlerOperation final : public Base {
  public:
   template <class Given, class... Arguments>
-  static HandlerOperation* create(Given&& handler, const asio::any_io_executor& executor, Arguments&&... arguments) {
+  static HandlerOperation* create(Given&& handler, std::unique_ptr<Elsewhere> elsewhere, Arguments&&... arguments) {
     Allocator allocator(associated_allocator(handler));
     HandlerOperation* memory = AllocatorTraits::allocate(allocator, 1);
     try {
       return new (memory)
-          HandlerOperation(std::forward<Given>(handler), executor, std::forward<Arguments>(arguments)...);
+          HandlerOperation(std::forward<Given>(handler), std::move(elsewhere), std::forward<Arguments>(arguments)...);
     } catch (...) {
       AllocatorTraits::deallocate(allocator, memory, 1);
       throw;
     }
   }
 
-  void watch_cancellation(OperationOwner& owner) override {
+  std::chrono::nanoseconds watch_cancellation(OperationOwner& owner) override {
     auto slot = asio::get_associated_cancellation_slot(handler_);
     if (slot.is_connected()) slot.template emplace<CancelHandler>(owner, *this);
+    return associated_time_limit<Handler>::get(handler_, std::chrono::nanoseconds(-1));
   }
 
   void complete() override {
@@ -100,12 +108,10 @@ class HandlerOperation final : public Base {
   using AllocatorTraits = std::allocator_traits<Allocator>;
 
   template <class Given, class... Arguments>
-  HandlerOperation(Given&& handler, const asio::any_io_executor& executor, Arguments&&... arguments)
-      : Base(std::forward<Arguments>(arguments)...), handler_(std::forward<Given>(handler)) {
-    this->time_limit = associated_time_limit<Handler>::get(handler_, this->time_limit);
-    const asio::any_io_executor& own = asio::get_associated_executor(handler_, executor);
-    if (own != executor) elsewhere_.reset(new Elsewhere(own));
-  }
+  HandlerOperation(Given&& handler, std::unique_ptr<Elsewhere> elsewhere, Arguments&&... arguments)
+      : Base(std::forward<Arguments>(arguments)...),
+        handler_(std::forward<Given>(handler)),
+        elsewhere_(std::move(elsewhere)) {}
   ~HandlerOperation() override = default;
 
   void forget_cancellation() noexcept {
@@ -140,14 +146,18 @@ class Initiation {
  public:
   using executor_type = asio::any_io_executor;
 
+  template <class Handler>
+  using OperationFor = HandlerOperation<Base, Handler>;
+
   explicit Initiation(Owner owner) : owner_(std::move(owner)) {}
 
   executor_type get_executor() const noexcept { return owner_.get_executor(); }
 
   template <class Handler, class... Arguments>
   void operator()(Handler&& handler, Arguments&&... arguments) {
-    using Made = HandlerOperation<Base, std::decay_t<Handler>>;
-    (owner_.*Start)(*Made::create(std::forward<Handler>(handler), owner_.executor(), Kind),
+    using Made = OperationFor<std::decay_t<Handler>>;
+    auto elsewhere = runs_on_owner(handler) ? nullptr : Elsewhere::of(handler, owner_.executor());
+    (owner_.*Start)(*Made::create(std::forward<Handler>(handler), std::move(elsewhere), Kind),
                     std::forward<Arguments>(arguments)...);
   }
 
@@ -155,6 +165,16 @@ class Initiation {
   Error describe(const error_code& code) const { return owner_.describe(code, Kind); }
 
  private:
+  /// What is known without a comparison of executors, which is no small part of a message's way.
+  template <class Handler>
+  bool runs_on_owner(Handler& handler) const noexcept {
+    if constexpr (requires { owner_.served_by(handler.chain()); }) {
+      return owner_.served_by(handler.chain());
+    } else {
+      return false;
+    }
+  }
+
   Owner owner_;
 };
 
@@ -187,7 +207,9 @@ concept CallbackFor =
 template <class Base, class Function, class... Arguments>
 Base& make_callback(const asio::any_io_executor& executor, Function&& function, Arguments&&... arguments) {
   using Handler = Callback<std::decay_t<Function>>;
-  auto* made = HandlerOperation<Base, Handler>::create(Handler(std::forward<Function>(function)), executor,
+  Handler handler(std::forward<Function>(function));
+  auto elsewhere = Elsewhere::of(handler, executor);
+  auto* made = HandlerOperation<Base, Handler>::create(std::move(handler), std::move(elsewhere),
                                                        std::forward<Arguments>(arguments)...);
   made->is_callback = true;
   return *made;

@@ -62,7 +62,8 @@ class Operation : public ListNode<Operation> {
   explicit Operation(Kind which) noexcept : kind(which) {}
 
   /// Lets the handler's cancellation slot reach the owner; called when the operation has to wait.
-  virtual void watch_cancellation(OperationOwner& owner) = 0;
+  /// @return  The time limit that the handler asks for. [ns], negative: none
+  virtual std::chrono::nanoseconds watch_cancellation(OperationOwner& owner) = 0;
 
   /// Frees the operation, then calls its handler with `result` and what the kind adds to it.
   virtual void complete() = 0;
@@ -77,7 +78,6 @@ class Operation : public ListNode<Operation> {
   const Kind kind;
   bool is_callback = false;  ///< Given to a `verb()`: what it throws is what a listener throws.
   error_code result;
-  std::chrono::nanoseconds time_limit{-1};  ///< [ns], negative: none
   std::unique_ptr<Deadline, DeadlineDeleter> deadline;
 
  protected:
