@@ -18,11 +18,12 @@ class Acceptor;
 
 namespace detail {
 
-/// What `serve` keeps: makes the coroutine for a connection.
+/// What `serve` keeps: makes the coroutine for a connection. The socket outlives the coroutine's first steps, until it waits:
+/// its parameter may be a reference.
 class ConnectionHandler {
  public:
   virtual ~ConnectionHandler() = default;
-  virtual asio::awaitable<void> handle(Socket socket) = 0;
+  virtual asio::awaitable<void> handle(Socket&& socket) = 0;
 };
 
 using AcceptOperation = ResultOperation<Socket>;
@@ -279,7 +280,7 @@ class Server {
    public:
     explicit HandlerFor(F handler) : handler_(std::move(handler)) {}
 
-    boost::asio::awaitable<void> handle(Socket socket) override { return handler_(std::move(socket)); }
+    boost::asio::awaitable<void> handle(Socket&& socket) override { return handler_(std::move(socket)); }
 
    private:
     F handler_;

@@ -22,7 +22,8 @@ RunningHandler::~RunningHandler() {
 
 void RunningHandler::start(std::shared_ptr<detail::ConnectionHandler> handler, const Socket& socket) {
   Connection& connection = Connection::of(socket);
-  asio::awaitable<void> coroutine = handler->handle(socket);
+  Socket given(socket);
+  asio::awaitable<void> coroutine = handler->handle(std::move(given));
   detail::launch(run(std::move(coroutine), RunningHandler(std::move(handler), socket)), connection.loop().executor(),
                  [&](detail::ChainId chain) { connection.set_served_by(chain); });
 }
