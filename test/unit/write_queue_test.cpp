@@ -1,6 +1,8 @@
 #include "core/write_queue.hpp"
 #include "detail/thread_cache.hpp"
 #include "support/seed.hpp"
+#include "support/socket_pair.hpp"
+#include "transport/kernel_pipe.hpp"
 
 #include <libnet/bytes.hpp>
 #include <libnet/detail/operation.hpp>
@@ -10,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <climits>
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +24,9 @@
 #include <string_view>
 #include <vector>
 
+#include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 namespace {
 
@@ -31,7 +36,7 @@ using libnet::detail::OperationOwner;
 using libnet::detail::WriteOperation;
 
 struct Write final : WriteOperation {
-  void watch_cancellation(OperationOwner&) override {}
+  std::chrono::nanoseconds watch_cancellation(OperationOwner&) override { return std::chrono::nanoseconds(-1); }
   void complete() override {}
   void abandon() noexcept override {}
   void refuse() override {}
@@ -514,6 +519,39 @@ class Comparison {
 BOOST_AUTO_TEST_CASE(it_does_what_a_simple_model_does) {
   Comparison comparison(libnet::test::seed());
   for (int i = 0; i < 20000; ++i) comparison.step();
+}
+
+// What stands in a pipe of the kernel is a part of the queue like any other, but not of what memory gathers.
+BOOST_AUTO_TEST_CASE(bytes_in_a_pipe_of_the_kernel_keep_their_place) {
+  auto pipe = libnet::transport::KernelPipe::open();
+  BOOST_REQUIRE(pipe != nullptr);
+  const auto [first, second] = libnet::test::unix_pair();
+  BOOST_REQUIRE(::send(first, "piped", 5, 0) == 5);
+  BOOST_REQUIRE(pipe->take_from(second) == 5);
+  ::close(first);
+  ::close(second);
+  WriteQueue queue;
+  Write before;
+  Write after;
+  write(queue, "before", before);
+  queue.append_piped(pipe);
+  write(queue, "after", after);
+  BOOST_TEST(queue.size() == 16U);
+  BOOST_TEST(queue.front_pipe() == nullptr);
+  BOOST_TEST(content(queue) == "before");  // and no further
+  queue.consume(6);
+  BOOST_TEST(queue.pop_completed() == &before);
+  BOOST_TEST(queue.front_pipe() == pipe.get());
+  BOOST_TEST(content(queue).empty());
+  queue.consume(2);
+  BOOST_TEST(queue.front_pipe() == pipe.get());
+  BOOST_TEST(!queue.started(after));
+  queue.consume(3);
+  BOOST_TEST(queue.front_pipe() == nullptr);
+  BOOST_TEST(pipe.use_count() == 1);
+  BOOST_TEST(content(queue) == "after");
+  BOOST_TEST(queue.remove(after) == 5U);
+  BOOST_TEST(queue.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
