@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include <boost/asio/detail/reactor.hpp>
 #include <boost/asio/execution_context.hpp>
 
 #include "reactor/loop.hpp"
@@ -16,7 +17,10 @@ class ContextService final : public asio::execution_context::service {
  public:
   static asio::execution_context::id id;
 
-  explicit ContextService(asio::execution_context& context) : service(context) {}
+  /// Services end in the reverse order of their making: that of Asio's reactor, which ours uses, has to end after this.
+  explicit ContextService(asio::execution_context& context) : service(context) {
+    asio::use_service<asio::detail::reactor>(context);
+  }
 
   /// The loop of the context's own executor.
   std::shared_ptr<Loop> context_loop(asio::io_context& context, const asio::any_io_executor& executor);

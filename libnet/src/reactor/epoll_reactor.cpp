@@ -4,7 +4,12 @@
 
 #include <array>
 #include <cerrno>
-#include <system_error>
+#include <cstddef>
+#include <new>
+#include <utility>
+
+#include <boost/asio/defer.hpp>
+#include <boost/asio/detail/reactor_op.hpp>
 
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -19,7 +24,7 @@ namespace {
 
 constexpr std::size_t events_per_turn = 256;
 
-// After a turn of so many events more have often come meanwhile. Looking costs one system call, the way through Asio three.
+// After a turn of so many events more have often come meanwhile. Looking costs one system call, the way through Asio two.
 constexpr int busy_turn = 4;
 
 // Other handlers of the context wait meanwhile.
@@ -27,46 +32,73 @@ constexpr int turns_per_wake = 4;
 
 using detail::last_error;
 
-int checked(int result, const char* what) {
-  if (result < 0) throw boost::system::system_error(last_error(), what);
-  return result;
-}
-
 }  // namespace
 
-EpollReactor::EpollReactor(Loop& loop) : loop_(loop) {
-  set_.emplace(loop.context(), checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
-  open_timer();
+/// Asio watches our set through this operation, which stays for ever: each time the set has news it is asked to perform,
+/// rings, and says that it is not done. Asio's signals are made the same way. A wait that completes would do as well,
+/// but Asio makes a system call for each one that it starts.
+class EpollReactor::Bell final : public asio::detail::reactor_op {
+ public:
+  explicit Bell(EpollReactor& reactor) noexcept : reactor_op({}, &Bell::perform, &Bell::free), reactor_(reactor) {}
+
+ private:
+  static status perform(reactor_op* base) {
+    static_cast<Bell*>(base)->reactor_.ring();
+    return not_done;
+  }
+  static void free(void*, asio::detail::operation* base, const error_code&, std::size_t) {
+    delete static_cast<Bell*>(base);
+  }
+
+  EpollReactor& reactor_;
+};
+
+EpollReactor::EpollReactor(Loop& loop) : loop_(loop), asio_(asio::use_service<asio::detail::reactor>(loop.context())) {
+  for (const auto open : {&EpollReactor::open_set, &EpollReactor::open_timer, &EpollReactor::watch_set}) {
+    const int code = (this->*open)();
+    if (code == 0) continue;
+    shutdown();
+    throw boost::system::system_error(code, boost::system::system_category(), "epoll");
+  }
 }
 
 EpollReactor::~EpollReactor() { shutdown(); }
 
+int EpollReactor::open_set() {
+  set_ = ::epoll_create1(EPOLL_CLOEXEC);
+  return set_ < 0 ? errno : 0;
+}
+
 /// At once: the first deadline may be that of a server whose process is out of descriptors.
-void EpollReactor::open_timer() {
-  timer_ = checked(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create");
+int EpollReactor::open_timer() {
+  timer_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (timer_ < 0) return errno;
   epoll_event event{};
   event.events = EPOLLIN | EPOLLET;  // an edge an expiry: the timer is never read
-  if (::epoll_ctl(set_->native_handle(), EPOLL_CTL_ADD, timer_, &event) == 0) return;
-  const error_code error = last_error();
-  shutdown();
-  throw boost::system::system_error(error, "epoll_ctl");
+  return ::epoll_ctl(set_, EPOLL_CTL_ADD, timer_, &event) != 0 ? errno : 0;
+}
+
+int EpollReactor::watch_set() try {
+  asio_.init_task();
+  return asio_.register_internal_descriptor(asio::detail::reactor::read_op, set_, registration_, new Bell(*this));
+} catch (const std::bad_alloc&) {
+  return ENOMEM;
 }
 
 error_code EpollReactor::attach(Watch& watch, int descriptor) {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
   event.data.ptr = &watch;
-  if (::epoll_ctl(set_->native_handle(), EPOLL_CTL_ADD, descriptor, &event) != 0) return last_error();
+  if (::epoll_ctl(set_, EPOLL_CTL_ADD, descriptor, &event) != 0) return last_error();
   watch.descriptor_ = descriptor;
-  loop_.request_turn();  // at its end the set is watched
   return {};
 }
 
 void EpollReactor::detach(Watch& watch) noexcept {
   if (watch.descriptor_ < 0) return;
-  if (set_) {
+  if (set_ >= 0) {
     epoll_event unused{};
-    ::epoll_ctl(set_->native_handle(), EPOLL_CTL_DEL, watch.descriptor_, &unused);
+    ::epoll_ctl(set_, EPOLL_CTL_DEL, watch.descriptor_, &unused);
   }
   watch.descriptor_ = -1;
 }
@@ -85,36 +117,25 @@ void EpollReactor::wake_at(TimePoint when) {
   ::timerfd_settime(timer_, TFD_TIMER_ABSTIME, &setting, nullptr);
 }
 
-/// The wait counts as pending until the last turn of a wake-up has ended, so that it is started only once. Inside a
-/// listener that runs the context itself, the end of the turn that runs already starts it.
-struct EpollReactor::Rearm {
-  ~Rearm() {
-    reactor.waiting_ = false;
-    if (reactor.loop_.alive() && !reactor.loop_.in_turn()) reactor.end_turn();
-  }
-  EpollReactor& reactor;
-};
-
 struct EpollReactor::WakeHandler {
   using allocator_type = detail::RecyclingAllocator<void>;
   allocator_type get_allocator() const noexcept { return {}; }
 
-  void operator()(const error_code& error) const {
+  void operator()() const {
     if (!loop->alive()) return;
-    loop->recount_wait();
-    const Rearm at_end{*reactor};
-    if (!error) reactor->on_wake();
+    reactor->rung_ = false;
+    reactor->on_wake();
   }
 
   std::shared_ptr<Loop> loop;
   EpollReactor* reactor;
 };
 
-void EpollReactor::end_turn() {
-  if (waiting_ || !set_) return;
-  waiting_ = true;
-  set_->async_wait(asio::posix::descriptor_base::wait_read, WakeHandler{loop_.shared_from_this(), this});
-  loop_.discount_wait();
+/// Asio holds a lock while it asks an operation to perform: what the news are is looked at in a handler.
+void EpollReactor::ring() {
+  if (rung_) return;
+  rung_ = true;
+  asio::defer(loop_.context().get_executor(), WakeHandler{loop_.shared_from_this(), this});
 }
 
 void EpollReactor::on_wake() {
@@ -129,8 +150,9 @@ void EpollReactor::on_wake() {
 /// How many there were.
 int EpollReactor::collect_events() {
   std::array<epoll_event, events_per_turn> events;
-  const int count = ::epoll_wait(set_->native_handle(), events.data(), static_cast<int>(events.size()), 0);
+  const int count = ::epoll_wait(set_, events.data(), static_cast<int>(events.size()), 0);
   if (count > 0) loop_.announce_turn();
+  if (count == static_cast<int>(events.size())) ring();  // of the rest no edge tells
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     auto* watch = static_cast<Watch*>(event.data.ptr);
@@ -144,9 +166,11 @@ int EpollReactor::collect_events() {
 }
 
 void EpollReactor::shutdown() noexcept {
-  set_.reset();
-  if (timer_ >= 0) ::close(timer_);
-  timer_ = -1;
+  if (registration_ != nullptr) asio_.deregister_internal_descriptor(set_, registration_);
+  if (registration_ != nullptr) asio_.cleanup_descriptor_data(registration_);
+  for (int* const descriptor : {&set_, &timer_}) {
+    if (*descriptor >= 0) ::close(std::exchange(*descriptor, -1));
+  }
 }
 
 }  // namespace libnet::reactor

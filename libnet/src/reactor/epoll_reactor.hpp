@@ -2,10 +2,7 @@
 
 #ifdef __linux__
 
-#include <optional>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/asio/detail/reactor.hpp>
 
 #include "reactor/loop.hpp"
 
@@ -23,21 +20,26 @@ class EpollReactor final : public Reactor {
   void await_readable(Watch& watch) override;
   void await_writable(Watch& watch) override;
   void wake_at(TimePoint when) override;
-  void end_turn() override;
+  void end_turn() override {}  // the set is always watched
   void shutdown() noexcept override;
 
  private:
-  struct Rearm;
+  class Bell;
   struct WakeHandler;
 
-  void open_timer();
+  int open_set();
+  int open_timer();
+  int watch_set();
+  void ring();
   void on_wake();
   int collect_events();
 
   Loop& loop_;
+  asio::detail::reactor& asio_;                                // of the context, as all that is Asio's here
+  asio::detail::reactor::per_descriptor_data registration_{};  // of the set, there
+  int set_ = -1;
   int timer_ = -1;
-  std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> set_;  // the epoll set
-  bool waiting_ = false;
+  bool rung_ = false;
 };
 
 }  // namespace libnet::reactor
