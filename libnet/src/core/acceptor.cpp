@@ -236,6 +236,7 @@ void Acceptor::start_count(detail::ResultOperation<std::size_t>& operation) {
 
 std::vector<Socket> Acceptor::sockets() {
   std::vector<Socket> open;
+  open.reserve(connection_count_);
   connections_.for_each([&](Connection& connection) { open.push_back(connection.handle()); });
   return open;
 }
