@@ -1,3 +1,5 @@
+#include <sys/socket.h>
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/strand.hpp>
@@ -493,4 +495,142 @@ BEHAVIOUR(R32_B234_a_context_that_ends_with_pipes_in_flight_leaks_nothing, all_w
   const Socket out = std::exchange(line.out(), Socket());
   world.run_until([&] { return out.bytes_written() != 0; });
   BOOST_TEST(line.end().bytes_written() <= line.end().bytes_read());
+}
+
+// --- the source of a pipe that waits for room ------------------------------------------------------------------------
+
+namespace {
+
+/// A destination whose peer does not read, with bytes queued.
+void stall(World& world, Line& line) {
+  line.begin().write(std::string(30'000'000, 'x'));
+  std::uint64_t moved = 1;
+  while (moved != line.in().bytes_read() || line.out().bytes_written() == 0) {
+    moved = line.in().bytes_read();
+    world.settle();
+  }
+}
+
+}  // namespace
+
+BEHAVIOUR(R32_a_source_that_is_reset_while_its_pipe_waits_says_so, tcp_wires) {
+  Line line(world);
+  Outcome outcome;
+  line.in().pipe(line.out(), {.end = false}, outcome.note());
+  line.out().cork();
+  line.begin().write("held back");
+  world.run_until([&] { return line.in().bytes_read() == 9; });
+  line.begin().reset();
+  world.run_until([&] { return outcome.known(); });
+  BOOST_TEST((outcome.code == boost::system::errc::connection_reset));
+  BOOST_TEST(line.out().writable());
+  line.destroy_all();
+  world.run();
+}
+
+BEHAVIOUR(R32_a_source_that_ended_while_its_pipe_waited_closes_when_the_pipe_is_gone, all_wires) {
+  for (const bool unpiped : {false, true}) {
+    auto source = world.pair();  // not half-open
+    auto sink = world.pair();
+    Recorder recorder;
+    Outcome outcome;
+    source.server.pipe(sink.client, outcome.note());
+    sink.client.cork();
+    source.client.end("held back");
+    world.run_until([&] { return source.server.bytes_read() == 9; });
+    world.settle();
+    source.server.on(event::end, [&] { recorder.note("end"); });
+    source.server.on(event::close, [&](bool had_error) { recorder.note(had_error ? "close(true)" : "close(false)"); });
+    if (unpiped) source.server.unpipe();
+    sink.client.destroy();
+    sink.server.destroy();
+    world.run();
+    const Log expected{"end", "close(false)"};
+    BOOST_TEST(recorder.log() == expected, per_element);
+    BOOST_TEST((outcome.code == asio::error::operation_aborted));
+  }
+}
+
+BEHAVIOUR(R32_a_failing_source_does_not_wait_for_ever_for_its_pipe, tcp_wires) {
+  Line line(world, {.allow_half_open = true, .linger_time = 50ms});
+  line.in().on(event::error, [](const libnet::Error&) {});
+  Outcome outcome;
+  line.in().pipe(line.out(), outcome.note());
+  stall(world, line);
+  line.in().end();
+  line.in().write("after the end");  // fails the connection; unread input is held
+  world.run_until([&] { return outcome.known(); });
+  BOOST_TEST((outcome.code == Errc::write_after_end));
+  line.destroy_all();
+  world.run();
+}
+
+BEHAVIOUR(R32_a_pipe_from_an_ended_source_can_be_cut_off, all_wires) {
+  for (const int how : {0, 1, 2}) {
+    Line line(world);
+    line.begin().end();
+    line.in().on(event::end, [] {});
+    world.run_until([&] { return !line.in().readable(); });
+    line.out().cork();
+    line.out().write("held back");
+    std::optional<error_code> result;
+    line.in().async_pipe(
+        line.out(), {.end = false},
+        libnet::cancel_after(how == 0 ? 1ms : 1h, [&](const error_code& code, std::uint64_t) { result = code; }));
+    if (how == 1) line.in().unpipe();
+    if (how == 2) line.in().destroy();
+    world.run_until([&] { return result.has_value(); });
+    const error_code aborted = asio::error::operation_aborted;
+    BOOST_TEST((*result == (how == 0 ? error_code(Errc::timed_out) : aborted)));
+    line.destroy_all();
+    world.run();
+  }
+}
+
+BEHAVIOUR(R32_a_paused_source_flows_into_its_pipe_and_closes, all_wires) {
+  auto source = world.pair();
+  auto sink = world.pair();
+  source.server.pause();
+  std::string received;
+  collect(sink.server, received);
+  source.client.end("through");
+  source.server.pipe(sink.client);
+  world.run();
+  BOOST_TEST(received == "through");
+  BOOST_TEST(source.server.destroyed());
+}
+
+// The kernel's splice stops at urgent data and does not get past it.
+BEHAVIOUR(R32_urgent_data_in_the_middle_of_bulk_stops_nothing, tcp_wires) {
+  for (const bool ends : {false, true}) {
+    Line line(world);
+    std::size_t received = 0;
+    line.end().on(event::data, [&](const Chunk& chunk) { received += chunk.size(); });
+    line.in().pipe(line.out());
+    constexpr std::size_t half = 4'000'000;
+    bool sent = false;
+    line.begin().write(std::string(half, 'a'), [&](const error_code&) { sent = true; });
+    world.run_until([&] { return sent; });
+    BOOST_REQUIRE(::send(line.begin().native_handle(), "!", 1, MSG_OOB) == 1);
+    line.begin().write(std::string(half, 'b'));
+    if (ends) line.begin().end();
+    world.run_until([&] { return received >= 2 * half; });
+    BOOST_TEST(received == 2 * half);  // the urgent byte is out of band
+    line.destroy_all();
+    world.run();
+  }
+}
+
+BEHAVIOUR(R32_what_a_pipe_of_the_kernel_holds_is_nobodys_write, real_wires) {
+  Line line(world, {.allow_half_open = true, .high_water_mark = 1000, .max_buffered = 2000});
+  line.in().pipe(line.out());
+  stall(world, line);
+  BOOST_TEST(line.out().buffered() == 0U);
+  bool failed = false;
+  BOOST_TEST(line.out().write("beside", [&](const error_code& code) { failed = code == Errc::overflow; }));
+  world.settle();
+  BOOST_TEST(!failed);
+  BOOST_TEST(line.out().buffered() == 6U);
+  line.destroy_all();
+  world.run();
 }

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -110,6 +112,27 @@ BOOST_AUTO_TEST_CASE(raises_no_sigpipe) {
   give_in_vain(*KernelPipe::open());
   ::signal(SIGPIPE, before);
   BOOST_TEST(!sigpipe_is_pending());
+}
+
+// One call is several sends inside the kernel: of a later one that fails only the signal tells.
+BOOST_AUTO_TEST_CASE(raises_no_sigpipe_when_only_a_part_gets_through) {
+  const Blocked open(SIG_UNBLOCK);
+  const auto before = ::signal(SIGPIPE, [](int) { ::_exit(1); });
+  for (int round = 0; round < 50; ++round) {
+    const auto pipe = KernelPipe::open();
+    Ends source(libnet::test::tcp_pair());
+    const int now = 1;
+    ::setsockopt(source.far, IPPROTO_TCP, TCP_NODELAY, &now, sizeof now);
+    for (int i = 0; i < 60; ++i) BOOST_REQUIRE(send_all(source.far, "a piece of its own"));
+    BOOST_REQUIRE(pipe->take_from(source.near) > 0);
+    Ends sink(libnet::test::tcp_pair());
+    ::shutdown(sink.far, SHUT_WR);
+    sink.close_far();
+    while (pipe->size() != 0 && pipe->give_to(sink.near) > 0) {
+    }
+    BOOST_TEST(!sigpipe_is_pending());
+  }
+  ::signal(SIGPIPE, before);
 }
 
 BOOST_AUTO_TEST_CASE(leaves_no_sigpipe_to_a_thread_that_blocks_it) {

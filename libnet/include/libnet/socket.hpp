@@ -355,8 +355,8 @@ class Socket {
   /// `end` would do, with nothing in between. It reads when the destination has nothing queued, so memory is bounded by
   /// one block. Between two sockets of the system a bulk stream moves inside the kernel, without being copied (splice).
   ///
-  /// Takes the place of other readers, and reads also while the flow is paused; bytes that were put back come first, and
-  /// an encoding does not apply. Several sockets may pipe into one, and one may write to it beside them. Errors stay with
+  /// Takes the place of other readers, and lets a paused flow go on; bytes that were put back come first, and an encoding
+  /// does not apply. Several sockets may pipe into one, and one may write to it beside them. Errors stay with
   /// their socket: what becomes of the other one is yours to decide.
   /// @param destination  Lives as long as the pipe. It may be this socket: an echo. It needs the same executor.
   /// @param on_piped     Called once when the source has ended and all has left the destination, or with the error that
@@ -387,7 +387,7 @@ class Socket {
   ///         destination, operation_aborted if one of them is destroyed, Errc::write_after_end and EPIPE if the destination
   ///         was ended meanwhile.
   /// Cancellation: total. No byte is lost: what was read is in the destination, the rest is for the next reader.
-  /// Allocation: none per message.
+  /// Allocation: none for what leaves at once; else one for the rest of a block.
   template <detail::TokenFor<void(error_code, std::uint64_t)> Token = use_awaitable_t>
   [[nodiscard]] auto async_pipe(const Socket& destination, const PipeOptions& options, Token&& token = {}) {
     return initiate<detail::PipeOperation, Kind::pipe, &Socket::start_pipe>(token, destination, PipeOptions(options));

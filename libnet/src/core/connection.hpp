@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -70,8 +71,8 @@ class Connection final : public Emitter,
                       bool half_open_by_default);
   const std::shared_ptr<Generation>& generation() const noexcept { return generation_; }
   /// The coroutines of `serve` that handle this connection, if there are any: they run on its executor.
-  detail::ChainId served_by() const noexcept { return served_by_; }
-  void set_served_by(detail::ChainId coroutines) noexcept { served_by_ = coroutines; }
+  detail::ChainId served_by() const noexcept { return served_by_.load(std::memory_order_relaxed); }
+  void set_served_by(detail::ChainId coroutines) noexcept { served_by_.store(coroutines, std::memory_order_relaxed); }
 
   /// @name Connecting
   /// @{
@@ -329,7 +330,9 @@ class Connection final : public Emitter,
   void read_for_pipe(detail::PipeOperation& operation);
   transport::Result pass_on(detail::Pipe& pipe);
   transport::Result pass_on_uncopied(detail::Pipe& pipe);
+  void watch_unread();
   void end_pipe(detail::PipeOperation& operation);
+  bool finish_ended_pipes(const error_code& code);
   void tell_room();
   bool break_pipes();
 
@@ -338,7 +341,10 @@ class Connection final : public Emitter,
   bool accepts_writes() const noexcept {
     return (phase_ == Phase::open || phase_ == Phase::connecting) && write_side_ == WriteSide::open;
   }
-  bool full() const noexcept { return buffered() >= options_->max_buffered; }
+  /// What a pipe of the kernel holds is no memory, and nobody's write.
+  bool full() const noexcept {
+    return buffered() >= options_->max_buffered && buffered_in_user_space() >= options_->max_buffered;
+  }
   void refused(detail::WriteOperation* operation);
   void overflow(Operation* operation);
   bool refuse_write(const Payload& data, detail::WriteOperation* operation);
@@ -396,7 +402,7 @@ class Connection final : public Emitter,
   std::unique_ptr<IdleTimer> idle_timer_;
   std::unique_ptr<LingerTimer> linger_timer_;
   std::shared_ptr<Generation> generation_;
-  detail::ChainId served_by_ = nullptr;
+  std::atomic<detail::ChainId> served_by_ = nullptr;  // a coroutine may end on another thread
   KeptError error_;
   std::shared_ptr<const SocketOptions> options_;
   std::unique_ptr<std::vector<std::string>> attempted_;  // unless no choice of addresses was wanted

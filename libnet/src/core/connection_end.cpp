@@ -31,6 +31,7 @@ void Connection::destroy(const Error& error) {
   const error_code aborted = error_ ? error_.code() : error_code(asio::error::operation_aborted);
   const bool unconnected = phase_ == Phase::connecting && !error_;
   const bool failed_writes = fail_writes(unconnected ? error_code(Errc::closed_before_connection) : aborted);
+  finish_ended_pipes(aborted);
   const bool received = finish_waiters(aborted) || failed_writes;
   handled_ = handled_ || (error_ && received);
   tell_no_more();

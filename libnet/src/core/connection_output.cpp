@@ -135,6 +135,7 @@ bool Connection::queued() {
   send_soon();
   const std::size_t waiting = buffered();
   if (waiting == 0 || waiting < options_->high_water_mark) return true;
+  if (buffered_in_user_space() < options_->high_water_mark) return true;
   need_drain_ = true;
   return false;
 }

@@ -34,7 +34,11 @@ void Connection::start_pipe(detail::PipeOperation& operation, const Socket& dest
   if (const error_code code = refuse_pipe(destination)) return finish(operation, code);
   operation.pipe.reset(new detail::Pipe(*this, operation, destination, options));
   if (const error_code code = of(destination).refusal()) return finish_pipe(operation, code);
-  if (!accept_reader(operation)) return;
+  if (flow_ == Flow::paused) flow_ = Flow::automatic;  // or its end would never be told
+  if (!accept_reader(operation)) {
+    if (contains(waiting_, operation)) watch_operation(operation, *this, *loop_);
+    return;
+  }
   of(destination).watch_room(*operation.pipe);
   release_held();
   begin_reading(operation);
@@ -42,6 +46,16 @@ void Connection::start_pipe(detail::PipeOperation& operation, const Socket& dest
 
 void Connection::unpipe() {
   if (reader_ != nullptr && reader_->kind == Operation::Kind::pipe) complete_reader(asio::error::operation_aborted);
+  finish_ended_pipes(asio::error::operation_aborted);
+}
+
+/// Those whose source has ended, and that wait for their destination.
+bool Connection::finish_ended_pipes(const error_code& code) {
+  OperationList ended;
+  move_operations(waiting_, ended, [](Operation& operation) { return operation.kind == Operation::Kind::pipe; });
+  const bool any = !ended.empty();
+  while (!ended.empty()) finish_pipe(static_cast<detail::PipeOperation&>(ended.front()), code);
+  return any;
 }
 
 void Connection::finish_pipe(detail::PipeOperation& operation, error_code code) {
@@ -52,16 +66,30 @@ void Connection::finish_pipe(detail::PipeOperation& operation, error_code code) 
   }
   operation.pipe.reset();
   finish(operation, code);
+  mark(due_input);  // nobody may have looked at the input while the pipe waited for room
 }
 
 void Connection::read_for_pipe(detail::PipeOperation& operation) {
   detail::Pipe& pipe = *operation.pipe;
-  if (const error_code code = pipe.destination().refusal()) return finish_pipe(operation, code);
-  if (pipe.destination().buffered() != 0) return pipe.want_room();
+  if (const error_code code = pipe.refusal()) return finish_pipe(operation, code);
+  if (pipe.destination().buffered() != 0) {
+    pipe.want_room();
+    return watch_unread();
+  }
   const bool uncopied = pipe.shortcut() && !pushed_back_ && can_splice() && pipe.destination().can_splice();
   const transport::Result result = uncopied ? pass_on_uncopied(pipe) : pass_on(pipe);
   std::get<0>(operation.results) += result.bytes;
   after_read(result);
+}
+
+/// The pipe takes nothing before its destination has room. With nothing unread an error is told all the same, and a
+/// connection that failed does not wait for ever.
+void Connection::watch_unread() {
+  if (phase_ == Phase::failing) return start_linger_timer();
+  if (pushed_back_) return;
+  const transport::Peek peek = transport_->peek_end();
+  if (peek.waiting == transport::Waiting::error) return input_failed(peek.error);
+  if (peek.waiting == transport::Waiting::nothing) static_cast<void>(transport_->ready_to_read());
 }
 
 /// The pipe may be gone afterwards, if it leads back here and the write failed.
@@ -69,7 +97,8 @@ transport::Result Connection::pass_on(detail::Pipe& pipe) {
   Block block = Block::take();
   const transport::Result result = read_into({block.data(), block.size()});
   const bool bulk = result.bytes == block.size() && can_splice() && pipe.destination().can_splice();
-  bulk ? pipe.enter_bulk() : pipe.leave_bulk();
+  if (bulk) pipe.enter_bulk();
+  if (!bulk && result.bytes != 0) pipe.leave_bulk();
   if (result.bytes != 0) pipe.destination().take_over({block.data(), result.bytes});
   return result;
 }
@@ -77,6 +106,8 @@ transport::Result Connection::pass_on(detail::Pipe& pipe) {
 transport::Result Connection::pass_on_uncopied(detail::Pipe& pipe) {
   const std::shared_ptr<transport::KernelPipe> shortcut = pipe.shortcut();
   const transport::Result result = transport_->splice_in(*shortcut);
+  const bool may_be_wrong = result.bytes == 0 && result.status != transport::Status::error;
+  if (may_be_wrong) return pass_on(pipe);  // splice stops at urgent data, for ever; only a read passes it
   if (result.bytes == 0) return result;
   count_input(result.bytes);
   if (result.bytes < small_splice) pipe.leave_bulk();
@@ -88,7 +119,7 @@ transport::Result Connection::pass_on_uncopied(detail::Pipe& pipe) {
 void Connection::end_pipe(detail::PipeOperation& operation) {
   detail::Pipe& pipe = *operation.pipe;
   waiting_.push_back(operation);
-  if (const error_code code = pipe.destination().refusal()) return finish_pipe(operation, code);
+  if (const error_code code = pipe.refusal()) return finish_pipe(operation, code);
   if (pipe.ends_destination()) pipe.destination().end({}, nullptr);
   pipe.want_room();
   pipe.destination().watch_room(pipe);

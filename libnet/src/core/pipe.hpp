@@ -24,6 +24,9 @@ class Pipe final : public Operation, public Recycled {
     if (linked()) OperationList::remove(*this);
   }
 
+  /// Why nothing can be passed on any more; no error if it can. What the destination died of comes first.
+  error_code refusal() const { return result ? result : destination().refusal(); }
+
   core::Connection& destination() const { return core::Connection::of(destination_); }
   bool ends_destination() const noexcept { return ends_destination_; }
   bool is_heard() const noexcept { return operation_.is_heard; }

@@ -6,6 +6,7 @@
 #include <boost/asio/strand.hpp>
 
 #include "libnet/error.hpp"
+#include "reactor/epoll_reactor.hpp"
 
 namespace libnet::reactor {
 
@@ -13,7 +14,7 @@ asio::execution_context::id ContextService::id;
 
 namespace {
 
-#ifdef __linux__
+#ifdef LIBNET_HAS_EPOLL
 constexpr ReactorKind default_kind = ReactorKind::epoll;
 #else
 constexpr ReactorKind default_kind = ReactorKind::portable;

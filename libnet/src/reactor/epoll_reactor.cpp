@@ -1,6 +1,6 @@
 #include "reactor/epoll_reactor.hpp"
 
-#ifdef __linux__
+#ifdef LIBNET_HAS_EPOLL
 
 #include <array>
 #include <cerrno>
@@ -134,8 +134,8 @@ struct EpollReactor::WakeHandler {
 /// Asio holds a lock while it asks an operation to perform: what the news are is looked at in a handler.
 void EpollReactor::ring() {
   if (rung_) return;
-  rung_ = true;
   asio::defer(loop_.context().get_executor(), WakeHandler{loop_.shared_from_this(), this});
+  rung_ = true;
 }
 
 void EpollReactor::on_wake() {

@@ -1,8 +1,13 @@
 #pragma once
 
-#ifdef __linux__
-
 #include <boost/asio/detail/reactor.hpp>
+
+// Asio may have been told to do without epoll; what it uses then cannot watch a set of ours.
+#if defined(BOOST_ASIO_HAS_EPOLL) && !defined(BOOST_ASIO_HAS_IO_URING_AS_DEFAULT)
+#define LIBNET_HAS_EPOLL 1
+#endif
+
+#ifdef LIBNET_HAS_EPOLL
 
 #include "reactor/loop.hpp"
 

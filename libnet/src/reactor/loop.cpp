@@ -20,7 +20,7 @@ namespace {
 constexpr int max_rounds = 8;
 
 std::unique_ptr<Reactor> make_reactor(Loop& loop) {
-#ifdef __linux__
+#ifdef LIBNET_HAS_EPOLL
   if (loop.kind() == ReactorKind::epoll) return std::make_unique<EpollReactor>(loop);
 #endif
   return std::make_unique<PortableReactor>(loop);

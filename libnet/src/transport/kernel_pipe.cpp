@@ -18,24 +18,25 @@ constexpr int wanted_capacity = 256 * 1024;
 
 /// splice(2) has no MSG_NOSIGNAL: a peer that is gone would end the process. The kernel sends the signal to the thread
 /// that makes the call, so it can be held back there and taken away before anybody sees it.
-class WithoutSigpipe {
+class SigpipeHeldBack {
  public:
-  WithoutSigpipe() noexcept {
+  SigpipeHeldBack() noexcept {
     ::sigemptyset(&sigpipe_);
     ::sigaddset(&sigpipe_, SIGPIPE);
     ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
     was_pending_ = ::sigismember(&before_, SIGPIPE) == 1 && is_pending();  // unblocked signals do not wait
   }
-  WithoutSigpipe(const WithoutSigpipe&) = delete;
-  WithoutSigpipe& operator=(const WithoutSigpipe&) = delete;
-  ~WithoutSigpipe() {
+  SigpipeHeldBack(const SigpipeHeldBack&) = delete;
+  SigpipeHeldBack& operator=(const SigpipeHeldBack&) = delete;
+  ~SigpipeHeldBack() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  /// Takes away what the call may have raised. Leaves errno as it is.
+  void take_away() const noexcept {
+    if (was_pending_) return;
     const int code = errno;
-    if (code == EPIPE && !was_pending_) {
-      const timespec at_once{};
-      while (::sigtimedwait(&sigpipe_, nullptr, &at_once) < 0 && errno == EINTR) {
-      }
+    const timespec at_once{};
+    while (::sigtimedwait(&sigpipe_, nullptr, &at_once) < 0 && errno == EINTR) {
     }
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
     errno = code;
   }
 
@@ -80,8 +81,10 @@ ssize_t KernelPipe::take_from(int descriptor) noexcept {
 }
 
 ssize_t KernelPipe::give_to(int descriptor) noexcept {
-  const WithoutSigpipe quiet;
+  const SigpipeHeldBack held_back;
   const ssize_t given = move(output_, descriptor, size_);
+  // One call is several sends inside the kernel: a later one may have failed though it tells of the bytes before.
+  if (given != static_cast<ssize_t>(size_)) held_back.take_away();
   if (given > 0) size_ -= static_cast<std::size_t>(given);
   return given;
 }
