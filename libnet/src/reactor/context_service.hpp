@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include <boost/asio/io_context.hpp>
+// Asio's inner headers want that one first.
 #include <boost/asio/detail/reactor.hpp>
 #include <boost/asio/execution_context.hpp>
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/asio/io_context.hpp>
+// Asio's inner headers want that one first.
 #include <boost/asio/detail/reactor.hpp>
 
 // Asio may have been told to do without epoll; what it uses then cannot watch a set of ours.
