@@ -106,9 +106,7 @@ transport::Result Connection::pass_on(detail::Pipe& pipe) {
 transport::Result Connection::pass_on_uncopied(detail::Pipe& pipe) {
   const std::shared_ptr<transport::KernelPipe> shortcut = pipe.shortcut();
   const transport::Result result = transport_->splice_in(*shortcut);
-  const bool may_be_wrong = result.bytes == 0 && result.status != transport::Status::error;
-  if (may_be_wrong) return pass_on(pipe);  // splice stops at urgent data, for ever; only a read passes it
-  if (result.bytes == 0) return result;
+  if (result.bytes == 0) return result.status == transport::Status::more ? pass_on(pipe) : result;
   count_input(result.bytes);
   if (result.bytes < small_splice) pipe.leave_bulk();
   pipe.destination().take_over(shortcut);

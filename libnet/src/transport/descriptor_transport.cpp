@@ -85,25 +85,20 @@ bool DescriptorTransport::ready_to_write() {
 Result DescriptorTransport::try_read(std::span<std::byte> buffer) {
   const ssize_t received = uninterrupted([&] { return ::recv(descriptor_, buffer.data(), buffer.size(), 0); });
   if (received < 0) return failed_read(errno);
-  if (received == 0) return met_end();
+  if (received == 0) return first_error_ != 0 ? Result{0, Status::error, remembered()} : Result{0, Status::end, {}};
   const auto bytes = static_cast<std::size_t>(received);
   if (bytes == buffer.size() || !short_read_means_drained()) return {bytes, Status::more, {}};
   readable = false;
   return {bytes, Status::would_block, {}};
 }
 
-/// How much one call moves depends on how the kernel holds the bytes: only a call that would block tells that it was all.
+/// Where it moves nothing, only a plain read can tell what is next: at urgent data the kernel's splice says for ever that
+/// it would block, or that the stream has ended.
 Result DescriptorTransport::splice_in(KernelPipe& pipe) {
   const ssize_t taken = pipe.take_from(descriptor_);
-  if (taken > 0) return {static_cast<std::size_t>(taken), Status::more, {}};
-  if (taken == 0) return met_end();
-  if (errno != EINVAL && errno != ENOSYS) return failed_read(errno);
-  splices_ = false;
-  return {0, Status::more, {}};
-}
-
-Result DescriptorTransport::met_end() const noexcept {
-  return first_error_ != 0 ? Result{0, Status::error, remembered()} : Result{0, Status::end, {}};
+  if (taken >= 0) return {static_cast<std::size_t>(taken), Status::more, {}};
+  if (errno == EINVAL || errno == ENOSYS) splices_ = false;
+  return splices_ && !blocks(errno) ? failed_read(errno) : Result{0, Status::more, {}};
 }
 
 /// Portable waits are level triggered: waiting is always safe. An edge is not repeated: with the end or urgent data

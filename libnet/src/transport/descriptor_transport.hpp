@@ -64,7 +64,6 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   void note_addresses(const SocketAddress* remote) noexcept;
   bool short_read_means_drained() const noexcept;
   ssize_t send(std::span<const iovec> buffers) const noexcept;
-  Result met_end() const noexcept;
   Result failed_read(int code) noexcept;
   Result failed_write(int code) noexcept;
   error_code remember(int code) noexcept;

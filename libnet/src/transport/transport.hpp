@@ -80,7 +80,7 @@ class Transport {
   /// Whether its bytes can pass through a pipe of the kernel, uncopied: only then are the next two calls legal.
   virtual bool can_splice() const noexcept { return false; }
 
-  /// As `try_read`, into a pipe that is empty.
+  /// As `try_read`, into a pipe that is empty. No bytes and `more` mean that a plain read has to tell what is next.
   virtual Result splice_in(KernelPipe&) { return {0, Status::error, cannot_splice()}; }
 
   /// As `try_write`, from a pipe that is not.
