@@ -332,7 +332,7 @@ class Connection final : public Emitter,
   transport::Result pass_on_uncopied(detail::Pipe& pipe);
   void watch_unread();
   void end_pipe(detail::PipeOperation& operation);
-  bool finish_ended_pipes(const error_code& code);
+  void finish_ended_pipes(const error_code& code);
   void tell_room();
   bool break_pipes();
 

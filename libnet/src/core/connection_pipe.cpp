@@ -50,12 +50,10 @@ void Connection::unpipe() {
 }
 
 /// Those whose source has ended, and that wait for their destination.
-bool Connection::finish_ended_pipes(const error_code& code) {
+void Connection::finish_ended_pipes(const error_code& code) {
   OperationList ended;
   move_operations(waiting_, ended, [](Operation& operation) { return operation.kind == Operation::Kind::pipe; });
-  const bool any = !ended.empty();
   while (!ended.empty()) finish_pipe(static_cast<detail::PipeOperation&>(ended.front()), code);
-  return any;
 }
 
 void Connection::finish_pipe(detail::PipeOperation& operation, error_code code) {
