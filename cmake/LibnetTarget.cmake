@@ -15,6 +15,7 @@ endfunction()
 function(libnet_sanitize target)
   if(LIBNET_SANITIZE STREQUAL "address")
     set(flags -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_compile_definitions(${target} PRIVATE LIBNET_SANITIZE_ADDRESS)
     # Instrumented code makes g++ see paths that cannot be taken.
     target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   elseif(LIBNET_SANITIZE STREQUAL "thread")

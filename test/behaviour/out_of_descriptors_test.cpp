@@ -26,7 +26,7 @@ using libnet::SocketAddress;
 
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef LIBNET_SANITIZE_ADDRESS
 
 // The sanitizer opens a pipe to look at an object whose type it has not met yet, and takes a failure for a broken object.
 // There only accept finds no descriptor.
@@ -123,7 +123,7 @@ struct Waiting {
 
 }  // namespace
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef LIBNET_SANITIZE_ADDRESS
 extern "C" int accept4(int descriptor, sockaddr* address, socklen_t* length, int flags) {
   if (!no_descriptors) return static_cast<int>(::syscall(SYS_accept4, descriptor, address, length, flags));
   errno = EMFILE;

@@ -20,7 +20,7 @@ BOOST_TEST_GLOBAL_FIXTURE(RequireCat);
 constexpr std::size_t total = 64 * mebibyte;
 
 // With the address sanitizer freed memory is kept.
-#ifdef __SANITIZE_ADDRESS__
+#ifdef LIBNET_SANITIZE_ADDRESS
 constexpr bool growth_can_be_judged = false;
 #else
 constexpr bool growth_can_be_judged = true;

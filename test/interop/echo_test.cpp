@@ -31,7 +31,7 @@ BOOST_TEST_GLOBAL_FIXTURE(RequireEcho);
 constexpr std::size_t mebibyte = 1 << 20;
 constexpr int patience = 60'000;  // [ms]
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef LIBNET_SANITIZE_ADDRESS
 constexpr bool growth_can_be_judged = false;
 #else
 constexpr bool growth_can_be_judged = true;

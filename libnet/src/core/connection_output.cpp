@@ -150,7 +150,11 @@ void Connection::send_soon() {
 
 /// What a pipe passes on is no write of the user's: it asks for no 'drain'.
 void Connection::take_over(std::span<const std::byte> bytes) {
-  bytes.size() >= large_write&& may_write_through() ? write_through(bytes, nullptr) : queue_.append_copy(bytes);
+  if (bytes.size() >= large_write && may_write_through()) {
+    write_through(bytes, nullptr);
+  } else {
+    queue_.append_copy(bytes);
+  }
   send_soon();
 }
 
