@@ -46,6 +46,12 @@ class RawSocket {
   void send(const std::string& text) {
     if (::send(descriptor_, text.data(), text.size(), MSG_NOSIGNAL) < 0) close();
   }
+  /// From now on closing resets the connection, which leaves no TIME_WAIT behind: a machine has some 28,000 ports for a
+  /// minute's worth of connections.
+  void close_with_reset() noexcept {
+    const linger discard{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &discard, sizeof discard);
+  }
   void close() noexcept {
     if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
   }
