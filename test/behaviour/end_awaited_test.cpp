@@ -13,7 +13,6 @@ using libnet::error_code;
 using libnet::ReadyState;
 using libnet::Server;
 using libnet::Socket;
-using libnet::SystemError;
 
 // What flow_test.cpp, end_test.cpp and destroy_test.cpp say of events, for those who wait for them and who read.
 

@@ -42,7 +42,7 @@ void race(World& world, Accept accept) {
     std::vector<RawSocket> clients;
     for (int i = dice(4); i >= 0; --i) {
       clients.emplace_back(address.family());
-      if (dice(64) != 0) clients.back().close_with_reset();
+      if (dice(64) != 0) clients.back().reset_on_close();
       BOOST_REQUIRE(clients.back().connect(address) == 0);
     }
     some_turns();

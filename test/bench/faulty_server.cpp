@@ -6,6 +6,7 @@
 #include <exception>
 #include <string_view>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include "load/sockets.hpp"
@@ -14,11 +15,16 @@ namespace {
 
 using bench::Descriptor;
 
+void wait_until(const Descriptor& socket, short ready) {
+  pollfd waiting{socket.number(), ready, 0};
+  ::poll(&waiting, 1, -1);
+}
+
 Descriptor accept_blocking(const Descriptor& listener) {
   for (;;) {
+    wait_until(listener, POLLIN);
     Descriptor socket = bench::accept_one(listener);
     if (socket.number() >= 0) return socket;
-    ::usleep(1000);
   }
 }
 
@@ -26,8 +32,8 @@ Descriptor accept_blocking(const Descriptor& listener) {
 void echo_corrupted(const Descriptor& socket, std::size_t correct) {
   std::array<char, 4096> buffer;
   for (std::size_t passed = 0;;) {
+    wait_until(socket, POLLIN);
     const std::size_t size = bench::receive_some(socket, buffer.data(), buffer.size());
-    if (size == 0) ::usleep(100);
     if (passed <= correct && correct < passed + size) buffer[correct - passed] ^= 1;
     passed += size;
     bench::send_some(socket, buffer.data(), size);
@@ -38,8 +44,8 @@ void echo_corrupted(const Descriptor& socket, std::size_t correct) {
 void make_noise(const Descriptor& socket) {
   for (;;) {
     const char byte = '\xff';
+    wait_until(socket, POLLOUT);
     bench::send_some(socket, &byte, sizeof byte);
-    ::usleep(1000);
   }
 }
 

@@ -48,7 +48,7 @@ class RawSocket {
   }
   /// From now on closing resets the connection, which leaves no TIME_WAIT behind: a machine has some 28,000 ports for a
   /// minute's worth of connections.
-  void close_with_reset() noexcept {
+  void reset_on_close() noexcept {
     const linger discard{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &discard, sizeof discard);
   }
