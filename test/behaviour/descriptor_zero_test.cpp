@@ -38,8 +38,9 @@ BEHAVIOUR(B26_descriptor_zero, real_wires) {
   Recorder recorder;
   recorder.watch(server, "server");
   world.settle();
+  const auto here = world.listen_options();
   const FreeZero zero;
-  world.listen(server);
+  server.listen(here);
   BOOST_TEST(server.native_handle() == 0);
   BOOST_TEST(server.listening());
   expect_serving(world, server);
@@ -52,8 +53,8 @@ BEHAVIOUR(B26_descriptor_zero, real_wires) {
 BEHAVIOUR(B26_descriptor_zero_given, real_wires) {
   Server server(world.io());
   world.settle();
-  const FreeZero zero;
   const ListenOptions options = world.listen_options();
+  const FreeZero zero;
   RawSocket raw(world.is_unix() ? Family::unix_path : world.wire() == Wire::tcp4 ? Family::ipv4 : Family::ipv6);
   BOOST_REQUIRE(raw.descriptor() == 0);
   BOOST_REQUIRE(
@@ -93,16 +94,17 @@ BEHAVIOUR(B26_a_connection_with_descriptor_zero, real_wires) {
 BEHAVIOUR(B26_descriptor_zero_awaited, real_wires) {
   Server server(world.io());
   world.settle();
+  const auto options = world.listen_options();
   const FreeZero zero;
   server.serve([](Socket socket) -> asio::awaitable<void> { co_await socket.async_write("here"); });
-  world.await([](World& here, Server from) -> asio::awaitable<void> {
-    co_await from.async_listen(here.listen_options());
+  world.await([](World& here, Server from, ListenOptions where) -> asio::awaitable<void> {
+    co_await from.async_listen(where);
     BOOST_TEST(from.native_handle() == 0);
     Socket client = co_await libnet::async_connect(here.io(), here.connect_options(from));
     const libnet::Chunk chunk = co_await client.async_read();
     BOOST_TEST(chunk.to_string() == "here");
     co_await client.async_close();
     co_await from.async_close();
-  }(world, server));
+  }(world, server, options));
   BOOST_TEST(::fcntl(0, F_GETFD) < 0);
 }

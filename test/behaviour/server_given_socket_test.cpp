@@ -27,16 +27,17 @@ namespace fs = std::filesystem;
 constexpr unsigned any_wire = static_cast<unsigned>(Wire::tcp4);
 constexpr unsigned unix_wire = static_cast<unsigned>(Wire::unix_path);
 
-/// A place of this wire that nobody uses.
+/// A place of this wire that nobody else uses.
 SocketAddress place(World& world) {
   const ListenOptions options = world.listen_options();
   if (world.is_unix()) return SocketAddress::unix_socket(options.path);
-  return SocketAddress::ip(options.host, 0);
+  return SocketAddress::ip(options.host, static_cast<std::uint16_t>(options.port.value_or(0)));
 }
 
 RawSocket bound_raw_socket(World& world) {
   const SocketAddress where = place(world);
   RawSocket socket(where.family());
+  socket.share_address();
   BOOST_REQUIRE(socket.bind(where) == 0);
   return socket;
 }

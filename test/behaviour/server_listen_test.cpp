@@ -55,10 +55,11 @@ BEHAVIOUR(B1_the_system_picks_a_port, tcp_wires) {
 
 BEHAVIOUR(B1_the_system_picks_a_port_awaited, tcp_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
+    const std::string host(here.listen_options().host);
     Server server(here.io());
-    co_await server.async_listen(here.listen_options());
+    co_await server.async_listen({.host = host});
     BOOST_TEST(server.address().value().port() > 100);
-    const Server made = co_await libnet::async_listen(here.io(), here.listen_options());
+    const Server made = co_await libnet::async_listen(here.io(), {.host = host, .port = 0});
     BOOST_TEST(made.address().value().port() > 100);
     BOOST_TEST(made.listening());
   }(world));

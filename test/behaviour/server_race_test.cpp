@@ -25,8 +25,9 @@ void race(World& world, Accept accept) {
     if (world.io().stopped()) world.io().restart();
     for (int turns = dice(6); turns > 0; --turns) world.io().poll_one();
   };
+  const auto here = world.listen_options();
   Server first(world.io());
-  world.listen(first);
+  first.listen(here);
   world.settle();
   first.close();
   world.run();
@@ -34,7 +35,7 @@ void race(World& world, Accept accept) {
   long closes = 0;
   for (int round = 0; round < rounds; ++round) {
     Server server(world.io());
-    world.listen(server);
+    server.listen(here);
     const SocketAddress address = server.address().value();
     server.on(event::close, [&closes] { ++closes; });
     accept(server, dice(4));

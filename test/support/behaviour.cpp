@@ -106,10 +106,22 @@ void World::spawn(asio::awaitable<void> coroutine) {
 
 std::string World::new_path() { return directory_ + "/" + std::to_string(++paths_) + ".sock"; }
 
+int World::reserve_port(const SocketAddress& address, bool shared) {
+  RawSocket holder(address.family());
+  if (shared) holder.share_address();
+  BOOST_REQUIRE(holder.bind(address) == 0);
+  const int port = holder.local_address().port();
+  held_.push_back(std::make_unique<RawSocket>(std::move(holder)));
+  return port;
+}
+
 ListenOptions World::listen_options() {
   switch (wire()) {
-    case Wire::tcp4: return {.host = "127.0.0.1", .port = 0};
-    case Wire::tcp6: return {.host = "::1", .port = 0};
+    case Wire::tcp4:
+    case Wire::tcp6: {
+      const char* host = wire() == Wire::tcp4 ? "127.0.0.1" : "::1";
+      return {.host = host, .port = reserve_port(SocketAddress::ip(host, 0), true)};
+    }
     case Wire::unix_path: kept_.push_back(std::make_unique<std::string>(new_path())); return {.path = *kept_.back()};
     default: break;
   }
@@ -118,6 +130,11 @@ ListenOptions World::listen_options() {
 }
 
 void World::listen(Server& server) { server.listen(listen_options()); }
+
+ConnectOptions World::unused_options() {
+  const ListenOptions here = listen_options();
+  return {.host = here.host, .port = here.port};
+}
 
 ConnectOptions World::connect_options(const Server& server) {
   const SocketAddress address = server.address().value();
@@ -128,22 +145,11 @@ ConnectOptions World::connect_options(const Server& server) {
 
 void World::connect(Socket& socket, const Server& server) { socket.connect(connect_options(server)); }
 
-/// Bound on all addresses of both families and not listening: every connect is refused, and no other program that runs
-/// at the same time can be given the port.
+/// Held on all addresses of both families, and shared with nobody: every connect is refused.
 ConnectOptions World::refusing_options() {
-  const ListenOptions here = listen_options();
-  if (is_unix()) return {.path = here.path};
-  RawSocket holder(Family::ipv6);
-  BOOST_REQUIRE(holder.bind(SocketAddress::ip("::", 0)) == 0);
-  const int port = holder.local_address().port();
-  held_.push_back(std::make_unique<RawSocket>(std::move(holder)));
-  return {.host = here.host, .port = port};
-}
-
-ConnectOptions World::unused_options() {
-  const ConnectOptions options = refusing_options();
-  if (!is_unix()) held_.pop_back();
-  return options;
+  if (is_unix()) return {.path = listen_options().path};
+  return {.host = wire() == Wire::tcp4 ? "127.0.0.1" : "::1",
+          .port = reserve_port(SocketAddress::ip("::", 0), false)};
 }
 
 World::Pair World::pair(const SocketOptions& client_options, const ServerOptions& server_options) {
@@ -151,8 +157,11 @@ World::Pair World::pair(const SocketOptions& client_options, const ServerOptions
   Server server(*io_, server_options);
   Socket accepted;
   server.once(event::connection, [&accepted](Socket socket) { accepted = std::move(socket); });
+  const auto fail = [](const Error& error) { BOOST_FAIL("no pair: " + error.message()); };
+  server.on(event::error, fail);
   listen(server);
   Socket client(*io_, client_options);
+  const auto failing = client.scoped(client.on(event::error, fail));
   connect(client, server);
   run_until([&] { return accepted.native_handle() >= 0 && !client.connecting(); });
   server.close();

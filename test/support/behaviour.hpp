@@ -73,7 +73,8 @@ class World {
   /// Starts a coroutine beside the case; `run()`/`run_until()` runs it; its exception fails the case.
   void spawn(asio::awaitable<void> coroutine);
 
-  /// Listen and connect options for this wire; a Unix path is made in a directory of the case's own.
+  /// Listen and connect options for this wire. What they name is the case's own as long as this World lives, listened on
+  /// or not: a Unix path in a directory of its own, a TCP port that no other program at the same time is given.
   void listen(Server& server);
   void connect(Socket& socket, const Server& server);
   /// Options to connect to `server` with; views stay valid as long as this World.
@@ -83,7 +84,7 @@ class World {
   std::string new_path();
   /// A TCP port on which nobody listens as long as this World lives, on any address; or a path that does not exist.
   ConnectOptions refusing_options();
-  /// A TCP port that was free just now, to bind to.
+  /// A TCP address of the case's own to bind to.
   ConnectOptions unused_options();
 
   /// A connected pair over this wire: `first` was connected by the client, `second` accepted by a server.
@@ -107,6 +108,9 @@ class World {
 
  private:
   Pair memory_pair(const SocketOptions& client, const ServerOptions& server);
+  /// A port that the system picks, bound and not listening as long as this World lives: the system gives it to nobody
+  /// else. A shared one can be bound to and listened on by whoever sets SO_REUSEADDR and knows it, as libnet does.
+  int reserve_port(const SocketAddress& address, bool shared);
 
   Setting setting_;
   std::unique_ptr<asio::io_context> io_;

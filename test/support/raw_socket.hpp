@@ -34,6 +34,11 @@ class RawSocket {
     const socklen_t length = address.to_native(storage);
     return ::bind(descriptor_, reinterpret_cast<const sockaddr*>(&storage), length) == 0 ? 0 : errno;
   }
+  /// Before bind: others that say the same can bind to this address as well, until one of them listens.
+  void share_address() {
+    const int yes = 1;
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  }
   int listen() { return ::listen(descriptor_, 8) == 0 ? 0 : errno; }
 
   SocketAddress local_address() const {
