@@ -108,9 +108,10 @@ class World {
 
  private:
   Pair memory_pair(const SocketOptions& client, const ServerOptions& server);
-  /// A port that the system picks, bound and not listening as long as this World lives: the system gives it to nobody
-  /// else. A shared one can be bound to and listened on by whoever sets SO_REUSEADDR and knows it, as libnet does.
-  int reserve_port(const SocketAddress& address, bool shared);
+  /// A port that the system picks, bound on all addresses of both families and not listening as long as this World
+  /// lives: the system gives it to nobody else. A shared one can be bound to and listened on by whoever knows it and sets
+  /// SO_REUSEADDR, as libnet does.
+  int reserve_port(bool shared);
 
   Setting setting_;
   std::unique_ptr<asio::io_context> io_;
