@@ -296,10 +296,7 @@ BEHAVIOUR(B183_a_write_that_makes_progress_suppresses_timeout, all_wires) {
   std::size_t progress = 0;
   while (client.buffered() != 0 && progress < 10) {
     world.advance(60ms);
-    const std::size_t before = client.buffered();
-    world.await([](Socket from, Socket sender, std::size_t waiting) -> asio::awaitable<void> {
-      while (sender.buffered() == waiting) co_await from.async_read();
-    }(server, client, before));
+    read_until_progress(world, server, client);
     ++progress;
   }
   BOOST_TEST(progress >= 2U);

@@ -154,10 +154,7 @@ BEHAVIOUR(B231_a_peer_that_takes_some_bytes_now_and_then_is_not_cut, all_wires) 
   while (client.buffered() != 0) {
     world.advance(1500ms);
     BOOST_REQUIRE(!client.destroyed());
-    const std::size_t before = client.buffered();
-    world.await([](Socket from, Socket sender, std::string& all, std::size_t waiting) -> asio::awaitable<void> {
-      while (sender.buffered() == waiting) all += co_await from.async_read();
-    }(server, client, got, before));
+    got += read_until_progress(world, server, client);
   }
   world.await([](Socket from, std::string& all, bool& end) -> asio::awaitable<void> {
     while (const Chunk chunk = co_await from.async_read()) all += chunk;

@@ -73,16 +73,18 @@ void World::run_until(const std::function<bool()>& done) {
   if (io_->stopped()) io_->restart();
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!done()) {
-    const std::size_t ran = io_->run_one_until(deadline);
-    if (ran != 0) continue;
-    BOOST_REQUIRE_MESSAGE(!io_->stopped(), "the loop ended before what was waited for happened");
-    BOOST_REQUIRE_MESSAGE(std::chrono::steady_clock::now() < deadline, "what was waited for did not happen");
+    if (std::chrono::steady_clock::now() >= deadline) BOOST_FAIL("what was waited for did not happen");
+    if (io_->run_one_until(deadline) == 0 && io_->stopped()) {
+      BOOST_FAIL("the loop ended before what was waited for happened");
+    }
   }
 }
 
 void World::settle() {
   if (io_->stopped()) io_->restart();
-  while (io_->poll() != 0) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (io_->poll_one() != 0) {
+    if (std::chrono::steady_clock::now() >= deadline) BOOST_FAIL("the loop does not come to rest");
     if (io_->stopped()) io_->restart();
   }
 }
@@ -257,6 +259,19 @@ void expect_serving(World& world, Server server) {
   world.run_until([&] { return answer == "here"; });
   client.destroy();
   world.settle();
+}
+
+std::string read_until_progress(World& world, Socket from, Socket sender) {
+  std::string taken;
+  world.await([](Socket reader, Socket writer, std::string& all) -> asio::awaitable<void> {
+    const std::size_t waiting = writer.buffered();
+    while (waiting != 0 && writer.buffered() == waiting) {
+      const Chunk chunk = co_await reader.async_read();
+      if (!chunk) co_return;
+      all += chunk;
+    }
+  }(from, sender, taken));
+  return taken;
 }
 
 std::string random_bytes(std::size_t size, std::uint64_t seed) {

@@ -163,6 +163,9 @@ error_code thrown_by(Call call) {
 /// A client gets through to the server, and they exchange a word.
 void expect_serving(World& world, Server server);
 
+/// Reads from `from` until fewer bytes wait in `sender`, its peer, or none; also ends where `from` ends. Returns what came.
+std::string read_until_progress(World& world, Socket from, Socket sender);
+
 /// Bytes that differ from place to place; the same seed gives the same bytes.
 std::string random_bytes(std::size_t size, std::uint64_t seed = 1);
 
