@@ -4,9 +4,7 @@
 #include <boost/test/tree/auto_registration.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
-#include <random>
 
 #include "core/connection.hpp"
 #include "reactor/loop.hpp"
@@ -272,16 +270,6 @@ std::string read_until_progress(World& world, Socket from, Socket sender) {
     }
   }(from, sender, taken));
   return taken;
-}
-
-std::string random_bytes(std::size_t size, std::uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::string bytes(size, '\0');
-  for (std::size_t place = 0; place < size; place += sizeof(std::uint64_t)) {
-    const std::uint64_t word = random();
-    std::memcpy(&bytes[place], &word, std::min(sizeof word, size - place));
-  }
-  return bytes;
 }
 
 std::size_t open_descriptors() {
