@@ -339,8 +339,8 @@ std::optional<SocketAddress> Socket::remote_address() const {
   return connection_ != nullptr ? connection_->remote_address() : std::nullopt;
 }
 std::optional<Server> Socket::server() const {
-  const auto* generation = connection_ != nullptr ? connection_->generation().get() : nullptr;
-  core::Acceptor* acceptor = generation != nullptr ? generation->acceptor() : nullptr;
+  const auto* session = connection_ != nullptr ? connection_->session().get() : nullptr;
+  core::Acceptor* acceptor = session != nullptr ? session->acceptor() : nullptr;
   return acceptor != nullptr ? std::optional(acceptor->handle()) : std::nullopt;
 }
 Error Socket::error() const { return connection_ != nullptr ? connection_->error() : Error(); }

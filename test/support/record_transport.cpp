@@ -22,7 +22,7 @@ std::byte RunningKey::apply(std::byte value) noexcept {
 }
 
 RecordTransport::RecordTransport(std::shared_ptr<reactor::Loop> loop, std::unique_ptr<Transport> lower, Rules rules)
-    : loop_(std::move(loop)), lower_(std::move(lower)), rules_(rules) {
+    : loop_(std::move(loop)), lower_(std::move(lower)), rules_(rules), encoded_(lower_->sent()) {
   lower_->observe(this);
 }
 
@@ -230,6 +230,8 @@ std::size_t RecordTransport::encode_data(std::span<const iovec> buffers, std::si
   }
   encode(Type::data, payload);
   ++unacknowledged_;
+  taken_ += payload.size();
+  record_ends_.push_back({taken_, encoded_});
   return payload.size();
 }
 
@@ -238,6 +240,15 @@ void RecordTransport::encode(Type type, std::span<const std::byte> payload) {
                           static_cast<std::byte>(type)};
   for (const std::byte byte : header) held_.push_back(write_key_.apply(byte));
   for (const std::byte byte : payload) held_.push_back(write_key_.apply(byte));
+  encoded_ += header.size() + payload.size();
+}
+
+std::uint64_t RecordTransport::sent() const noexcept {
+  while (!record_ends_.empty() && record_ends_.front().encoded <= lower_->sent()) {
+    sent_ = record_ends_.front().plain;
+    record_ends_.pop_front();
+  }
+  return sent_;
 }
 
 Result RecordTransport::flush() {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -69,6 +70,7 @@ class RecordTransport final : public transport::Transport,
   transport::Result try_write(std::span<const iovec> buffers) override;
   transport::Result flush() override;
   std::size_t unsent() const noexcept override { return held_.size() + lower_->unsent(); }
+  std::uint64_t sent() const noexcept override;
   bool holds_back() const noexcept override { return true; }
   transport::Peek peek_end() override;
   error_code shutdown_write() override;
@@ -132,9 +134,18 @@ class RecordTransport final : public transport::Transport,
   std::vector<std::byte> received_;  // deciphered, not decoded
   std::vector<std::byte> decoded_;   // the payload of one data record
   std::size_t decoded_offset_ = 0;
-  std::vector<std::byte> held_;     // encoded output that the lower transport has not taken yet
-  std::size_t unanswered_ = 0;      // data records decoded since our last acknowledgement
-  std::size_t unacknowledged_ = 0;  // data records encoded and not acknowledged by the peer
+  std::vector<std::byte> held_;  // encoded output that the lower transport has not taken yet
+  /// Where a data record ends, in what was taken and in what the lower transport was given or is to be given.
+  struct RecordEnd {
+    std::uint64_t plain;
+    std::uint64_t encoded;
+  };
+  mutable std::deque<RecordEnd> record_ends_;  // of those that may not have left the lower transport
+  mutable std::uint64_t sent_ = 0;             // plain bytes of those that have
+  std::uint64_t taken_ = 0;                    // plain bytes
+  std::uint64_t encoded_ = 0;                  // bytes of all records, as the lower transport counts what it has sent
+  std::size_t unanswered_ = 0;                 // data records decoded since our last acknowledgement
+  std::size_t unacknowledged_ = 0;             // data records encoded and not acknowledged by the peer
 
   Input input_ = Input::open;
   Output output_ = Output::open;

@@ -26,9 +26,9 @@ SocketOptions socket_options(const ServerOptions& options) {
 
 }  // namespace
 
-// --- generations ---------------------------------------------------------------------------------------------------
+// --- sessions ---------------------------------------------------------------------------------------------------
 
-void Generation::connection_gone(Connection& connection) {
+void ListenSession::connection_gone(Connection& connection) {
   if (!connection.detail::ListNode<Connection>::linked()) return;
   detail::List<Connection>::remove(connection);
   --connections;
@@ -37,14 +37,14 @@ void Generation::connection_gone(Connection& connection) {
   if (finished()) acceptor()->wake();
 }
 
-bool Generation::report_handler_error(const Socket& socket, const std::exception_ptr& exception) {
+bool ListenSession::report_handler_error(const Socket& socket, const std::exception_ptr& exception) {
   return acceptor() != nullptr && acceptor()->report_handler_error(socket, exception);
 }
 
 // --- the server ----------------------------------------------------------------------------------------------------
 
 Acceptor::Acceptor(std::shared_ptr<reactor::Loop> loop, const ServerOptions& options)
-    : Emitter(std::move(loop)),
+    : EventSource(std::move(loop)),
       options_(options),
       socket_options_(std::make_shared<const SocketOptions>(socket_options(options))),
       listener_(*loop_, *this),
@@ -63,7 +63,7 @@ void Acceptor::abandon() noexcept {
   stop_.reset();
   failures_.clear();
   abandon_all(accepts_);
-  for (const auto& generation : closing_) abandon_all(generation->closers);
+  for (const auto& session : closing_) abandon_all(session->closers);
   closing_.clear();
   current_.reset();
   const auto handler = std::move(handler_);
@@ -140,16 +140,16 @@ void Acceptor::report(const Error& error) {
   emit(index(ServerEvent::error), error);
 }
 
-/// A generation whose last connection has ended. That of a server that did not listen has nothing to say once the server
+/// A session whose last connection has ended. That of a server that did not listen has nothing to say once the server
 /// listens again.
 bool Acceptor::deliver_close() {
   const auto done = std::find_if(closing_.begin(), closing_.end(), [](const auto& old) { return old->finished(); });
   if (done == closing_.end()) return false;
-  const std::shared_ptr<Generation> generation = std::move(*done);
+  const std::shared_ptr<ListenSession> session = std::move(*done);
   closing_.erase(done);
-  if (generation->listened || !running()) emit(index(ServerEvent::close));
+  if (session->listened || !running()) emit(index(ServerEvent::close));
   if (!loop_->alive()) return false;
-  while (!generation->closers.empty()) completed_.push_back(generation->closers.pop_front());
+  while (!session->closers.empty()) completed_.push_back(session->closers.pop_front());
   mark(due_rest);
   return true;
 }
@@ -181,7 +181,7 @@ void Acceptor::close(detail::VoidOperation* operation) {
   if (was_running) {
     closing_.push_back(stop_listening());
   } else if (closing_.empty()) {
-    closing_.push_back(std::make_shared<Generation>(self_));
+    closing_.push_back(std::make_shared<ListenSession>(self_));
   }
   if (operation != nullptr) {
     if (!was_running) operation->result = Errc::not_running;
@@ -191,7 +191,7 @@ void Acceptor::close(detail::VoidOperation* operation) {
   wake();
 }
 
-std::shared_ptr<Generation> Acceptor::stop_listening() {
+std::shared_ptr<ListenSession> Acceptor::stop_listening() {
   listener_.close();
   lookup_.reset();
   retry_.reset();
@@ -210,8 +210,8 @@ void Acceptor::cancel(Operation& operation, asio::cancellation_type, error_code 
     if (operation.kind == Operation::Kind::listen) close(nullptr);
     return;
   }
-  for (const auto& generation : closing_) {
-    if (!contains(generation->closers, operation)) continue;
+  for (const auto& session : closing_) {
+    if (!contains(session->closers, operation)) continue;
     OperationList::remove(operation);
     return finish(operation, reason);
   }

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/emitter.hpp"
+#include "core/event_source.hpp"
 #include "core/host_lookup.hpp"
 #include "core/kept_options.hpp"
 #include "core/listening_socket.hpp"
@@ -22,10 +22,10 @@ class Acceptor;
 class Connection;
 
 /// One listen() with its connections, until all of them are gone. A server may listen again before that: then the next
-/// generation has begun.
-class Generation {
+/// session has begun.
+class ListenSession {
  public:
-  explicit Generation(std::shared_ptr<Acceptor*> acceptor) : acceptor_(std::move(acceptor)) {}
+  explicit ListenSession(std::shared_ptr<Acceptor*> acceptor) : acceptor_(std::move(acceptor)) {}
 
   /// The server; null if it is gone.
   Acceptor* acceptor() const noexcept { return *acceptor_; }
@@ -37,14 +37,14 @@ class Generation {
   bool listened = false;        // false: what close() of a server that did not listen waits for
   std::size_t connections = 0;  // open ones
   std::size_t handlers = 0;     // coroutines of `serve` that have not ended
-  OperationList closers;        // wait for the end of this generation
+  OperationList closers;        // wait for the end of this session
 
  private:
   std::shared_ptr<Acceptor*> acceptor_;
 };
 
 /// The state of one server: resolves, listens, accepts when somebody wants it, closes. docs/design/0004 draws it.
-class Acceptor final : public Emitter, private ListeningSocket::Client {
+class Acceptor final : public EventSource, private ListeningSocket::Client {
  public:
   Acceptor(std::shared_ptr<reactor::Loop> loop, const ServerOptions& options);
 
@@ -74,7 +74,7 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   int native_handle() const noexcept { return listener_.native_handle(); }
 
  private:
-  friend class Generation;
+  friend class ListenSession;
 
   /// Looks again for descriptors after accepting failed.
   class RetryTimer final : public reactor::Timer {
@@ -118,7 +118,7 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   void open_listener(const SocketAddress& address, const detail::ListenRequest& request);
   void opened(const error_code& code, const SocketAddress* address = nullptr);
   void listen_failed(const Error& error);
-  std::shared_ptr<Generation> stop_listening();
+  std::shared_ptr<ListenSession> stop_listening();
   void forget_listen_callback();
   void open_any(std::uint16_t port, const detail::ListenRequest& request);
   bool somebody_accepts() const noexcept;
@@ -137,9 +137,9 @@ class Acceptor final : public Emitter, private ListeningSocket::Client {
   const Kept<ServerOptions> options_;
   std::shared_ptr<const SocketOptions> socket_options_;  // shared by the accepted sockets
   ListeningSocket listener_;
-  std::shared_ptr<Acceptor*> self_;  // how generations find this object, or see that it is gone
-  std::shared_ptr<Generation> current_;
-  std::vector<std::shared_ptr<Generation>> closing_;
+  std::shared_ptr<Acceptor*> self_;  // how sessions find this object, or see that it is gone
+  std::shared_ptr<ListenSession> current_;
+  std::vector<std::shared_ptr<ListenSession>> closing_;
   OperationList accepts_;  // waiting, in order
   detail::List<Connection> connections_;
   std::size_t connection_count_ = 0;

@@ -164,7 +164,7 @@ void Acceptor::give_connection(const Socket& socket) {
 }
 
 void Acceptor::handler_ended(Connection& connection, const std::exception_ptr& failure) {
-  const std::shared_ptr<Generation>& generation = connection.generation();
+  const std::shared_ptr<ListenSession>& session = connection.session();
   if (failure) {
     connection.handler_failed(failure);
     if (!report_handler_error(connection.handle(), failure)) {
@@ -173,8 +173,8 @@ void Acceptor::handler_ended(Connection& connection, const std::exception_ptr& f
   } else {
     connection.destroy_soon();
   }
-  --generation->handlers;
-  if (generation->finished()) wake();
+  --session->handlers;
+  if (session->finished()) wake();
 }
 
 }  // namespace libnet::core

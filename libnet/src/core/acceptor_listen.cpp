@@ -49,7 +49,7 @@ void Acceptor::listen(const detail::ListenRequest& request) {
   check_permissions(request);
   happened_ = 0;
   listen_callback_.reset();
-  current_ = std::make_shared<Generation>(self_);
+  current_ = std::make_shared<ListenSession>(self_);
   current_->listened = true;
   if (request.stop.stop_requested()) return close(nullptr);
   if (request.stop.stop_possible()) stop_.emplace(*loop_, request.stop, [this] { close(nullptr); });

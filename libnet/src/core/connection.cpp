@@ -8,7 +8,7 @@
 
 #include "core/acceptor.hpp"
 #include "core/connection_timers.hpp"
-#include "core/intake.hpp"
+#include "core/input_filter.hpp"
 #include "core/kept_options.hpp"
 #include "core/log.hpp"
 
@@ -33,7 +33,7 @@ Connection::Connection(std::shared_ptr<reactor::Loop> loop, const SocketOptions&
     : Connection(std::move(loop), std::make_shared<const Kept<SocketOptions>>(options)) {}
 
 Connection::Connection(std::shared_ptr<reactor::Loop> loop, std::shared_ptr<const SocketOptions> options)
-    : Emitter(std::move(loop)),
+    : EventSource(std::move(loop)),
       options_(std::move(options)),
       id_(next_id()),
       half_open_(options_->allow_half_open.value_or(false)),
@@ -59,7 +59,7 @@ void Connection::abandon() noexcept {
   if (reader_ != nullptr) std::exchange(reader_, nullptr)->abandon();
   while (detail::WriteOperation* write = queue_.pop_any()) write->abandon();
   queue_.drop_data();
-  if (generation_) generation_->connection_gone(*this);
+  if (session_) session_->connection_gone(*this);
 }
 
 // --- steps ---------------------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ void Connection::deliver_close() {
 /// Contract 10: what a listener throws costs this socket, and nothing else.
 void Connection::listener_threw(std::exception_ptr exception) {
   const Error error(Errc::listener_threw, ErrorInfo{.operation = "listener", .exception = &exception});
-  const bool reported = generation_ && generation_->report_handler_error(handle(), exception);
+  const bool reported = session_ && session_->report_handler_error(handle(), exception);
   if (phase_ == Phase::closing || phase_ == Phase::closed) {
     if (!reported) log_error(log_name() + ": " + error.message());
     return;

@@ -10,7 +10,7 @@
 
 #include "core/block_pool.hpp"
 #include "core/connector.hpp"
-#include "core/emitter.hpp"
+#include "core/event_source.hpp"
 #include "core/kept_error.hpp"
 #include "core/write_queue.hpp"
 #include "libnet/bound_socket.hpp"
@@ -22,14 +22,14 @@
 
 namespace libnet::core {
 
-class Generation;
-struct Intake;
+class ListenSession;
+struct InputFilter;
 
 /// The state of one socket: opens, flows, ends, fails and closes. docs/design/0003 draws it.
 ///
 /// Every call only changes the state and marks what is due; what is due is delivered by `run_task`, one step of the loop,
 /// in a fixed order. So nothing ever runs inside the call that caused it, and both styles see the same sequence.
-class Connection final : public Emitter,
+class Connection final : public EventSource,
                          public detail::ListNode<Connection>,  // of its server's connections
                          private transport::Transport::Observer,
                          private Connector::Client {
@@ -46,7 +46,7 @@ class Connection final : public Emitter,
   enum class ReadSide : std::uint8_t { open, ending /* 'end' is due */, ended };
   enum class WriteSide : std::uint8_t {
     open,
-    torn /* cut with bytes unsent: the peer gets a reset, not an end */,
+    aborted /* cut with bytes unsent: the peer gets a reset, not an end */,
     ending,
     shut /* the end is encoded */,
     flushed /* 'finish' is due */,
@@ -66,10 +66,10 @@ class Connection final : public Emitter,
 
   /// Takes over a transport that is connected.
   void adopt(std::unique_ptr<transport::Transport> transport);
-  /// Takes over an accepted transport: counted by `generation` until it closes.
-  void adopt_accepted(std::unique_ptr<transport::Transport> transport, std::shared_ptr<Generation> generation,
+  /// Takes over an accepted transport: counted by `session` until it closes.
+  void adopt_accepted(std::unique_ptr<transport::Transport> transport, std::shared_ptr<ListenSession> session,
                       bool half_open_by_default);
-  const std::shared_ptr<Generation>& generation() const noexcept { return generation_; }
+  const std::shared_ptr<ListenSession>& session() const noexcept { return session_; }
   /// The coroutines of `serve` that handle this connection, if there are any: they run on its executor.
   detail::ChainId served_by() const noexcept { return served_by_.load(std::memory_order_relaxed); }
   void set_served_by(detail::ChainId coroutines) noexcept { served_by_.store(coroutines, std::memory_order_relaxed); }
@@ -258,7 +258,7 @@ class Connection final : public Emitter,
   void deliver_close();
   template <class... Arguments>
   void emit(SocketEvent event, const Arguments&... arguments) {
-    Emitter::emit(index(event), arguments...);
+    EventSource::emit(index(event), arguments...);
   }
   bool finish_waiters(const error_code& result);
   bool somebody_waits_for_error();
@@ -317,7 +317,7 @@ class Connection final : public Emitter,
   void deliver_end();
 
   // connection_intake.cpp
-  Intake& intake();
+  InputFilter& filter();
   bool decodes() const noexcept;
   void put_behind(std::span<const std::byte> bytes);
   void release_held();
@@ -396,12 +396,12 @@ class Connection final : public Emitter,
   Operation* reader_ = nullptr;
   Block lease_;  // what the last async_read gave
   std::unique_ptr<std::string> pushed_back_;
-  std::unique_ptr<Intake> intake_;  // of a socket with an encoding or a receiver
+  std::unique_ptr<InputFilter> filter_;  // of a socket with an encoding or a receiver
   std::unique_ptr<Connector> connector_;
   std::unique_ptr<BoundSocket> source_;  // what it connects from, or did: its file lasts as long
   std::unique_ptr<IdleTimer> idle_timer_;
   std::unique_ptr<LingerTimer> linger_timer_;
-  std::shared_ptr<Generation> generation_;
+  std::shared_ptr<ListenSession> session_;
   std::atomic<detail::ChainId> served_by_ = nullptr;  // a coroutine may end on another thread
   KeptError error_;
   std::shared_ptr<const SocketOptions> options_;

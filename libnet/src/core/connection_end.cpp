@@ -1,7 +1,7 @@
 #include "core/acceptor.hpp"
 #include "core/connection.hpp"
 #include "core/connection_timers.hpp"
-#include "core/intake.hpp"
+#include "core/input_filter.hpp"
 
 /// How a connection ends: by both sides, by an error, at once, or lingering.
 namespace libnet::core {
@@ -115,7 +115,7 @@ void Connection::enter_closing() {
   linger_timer_.reset();
   if (transport_) {
     transport_->observe(nullptr);
-    write_side_ == WriteSide::torn ? transport_->reset() : transport_->close();
+    write_side_ == WriteSide::aborted ? transport_->reset() : transport_->close();
   }
   if (reader_ != nullptr) {
     handled_ = handled_ || (error_ && is_heard(*reader_));
@@ -125,9 +125,9 @@ void Connection::enter_closing() {
   finish_waiters(code);
   decide_closers(error_ || destroyed_ ? code : error_code());
   pushed_back_.reset();
-  if (intake_) intake_->decoder.forget_held();
+  if (filter_) filter_->decoder.forget_held();
   if (error_) due_ = static_cast<std::uint8_t>(due_ | due_error);
-  if (generation_) generation_->connection_gone(*this);  // its server's 'close' comes before ours
+  if (session_) session_->connection_gone(*this);  // its server's 'close' comes before ours
   close_round_ = loop_->round();
   mark(due_close);
   if (!in_step()) wake_last();
@@ -143,7 +143,7 @@ void Connection::start_linger_timer() {
 
 void Connection::linger_time_is_up() {
   if (phase_ == Phase::open && write_side_ < WriteSide::flushed && buffered() != 0) {
-    write_side_ = WriteSide::torn;  // bytes are lost: say so, and let no peer take the end for the whole
+    write_side_ = WriteSide::aborted;  // bytes are lost: say so, and let no peer take the end for the whole
     fail_now(failure(Errc::timed_out, "write"));
   } else if (phase_ == Phase::open || phase_ == Phase::failing) {
     enter_closing();

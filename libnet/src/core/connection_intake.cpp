@@ -3,25 +3,25 @@
 #include <utility>
 
 #include "core/connection.hpp"
-#include "core/intake.hpp"
+#include "core/input_filter.hpp"
 #include "libnet/detail/receiver.hpp"
 
 /// Reading through an encoding, or into the caller's memory. What was put back has passed already: it is delivered as it
 /// is, before what the decoder holds.
 namespace libnet::core {
 
-Intake& Connection::intake() {
-  if (!intake_) intake_ = std::make_unique<Intake>();
-  return *intake_;
+InputFilter& Connection::filter() {
+  if (!filter_) filter_ = std::make_unique<InputFilter>();
+  return *filter_;
 }
 
 // --- text ----------------------------------------------------------------------------------------------------------
 
-bool Connection::decodes() const noexcept { return intake_ && intake_->decoder.encoding() != Encoding::bytes; }
+bool Connection::decodes() const noexcept { return filter_ && filter_->decoder.encoding() != Encoding::bytes; }
 
 void Connection::set_encoding(Encoding encoding) {
-  if (!intake_ && encoding == Encoding::bytes) return;
-  TextDecoder& decoder = intake().decoder;
+  if (!filter_ && encoding == Encoding::bytes) return;
+  TextDecoder& decoder = filter().decoder;
   if (decoder.encoding() == encoding) return;
   const TextDecoder before = std::exchange(decoder, TextDecoder(encoding));
   std::array<std::byte, 16> text;
@@ -38,22 +38,22 @@ void Connection::put_behind(std::span<const std::byte> bytes) {
 
 /// For one who wants the bytes themselves.
 void Connection::release_held() {
-  if (!intake_) return;
-  put_behind(intake_->decoder.held());
-  intake_->decoder.forget_held();
+  if (!filter_) return;
+  put_behind(filter_->decoder.held());
+  filter_->decoder.forget_held();
 }
 
 /// The input is over, and what is held is its last piece. True if there is any: it has to be delivered first.
 bool Connection::flush_held() {
-  if (!intake_ || intake_->decoder.held().empty()) return false;
+  if (!filter_ || filter_->decoder.held().empty()) return false;
   std::array<std::byte, 4> text;
-  put_behind({text.data(), intake_->decoder.finish(text.data())});
+  put_behind({text.data(), filter_->decoder.finish(text.data())});
   return true;
 }
 
 /// Reads what has room in the block when it is text.
 transport::Result Connection::read_text(Block& text) {
-  TextDecoder& decoder = intake_->decoder;
+  TextDecoder& decoder = filter_->decoder;
   Block block = Block::take();
   transport::Result result = read_into({block.data(), decoder.most_input(text.size())});
   if (result.bytes == 0) return result;
@@ -70,32 +70,32 @@ ListenerId Connection::start_receiving(std::unique_ptr<detail::Callable> receive
   const std::tuple<detail::Reception*> arguments(&first);
   receiver->call(&arguments);
   if (first.memory.empty() && !may_lack_memory) throw SystemError(Error(Errc::invalid_argument, "read"));
-  const ListenerId replaced = intake().receiver;
-  intake_->receiver = listeners_.add(receiving, std::move(receiver), detail::ListenerTable::Place::back, false);
-  intake_->memory = first.memory;
+  const ListenerId replaced = filter().receiver;
+  filter_->receiver = listeners_.add(receiving, std::move(receiver), detail::ListenerTable::Place::back, false);
+  filter_->memory = first.memory;
   release_held();
   if (flow_ == Flow::discarding) flow_ = Flow::automatic;
   mark(due_input);
-  const ListenerId added = intake_->receiver;
+  const ListenerId added = filter_->receiver;
   listeners_.remove(replaced);
   return added;
 }
 
 void Connection::read_for_receiver() {
-  if (intake_->memory.empty()) tell_receiver(0);
+  if (filter_->memory.empty()) tell_receiver(0);
   if (!loop_->alive() || !connected() || flow_ == Flow::paused || !listens(receiving)) return;
-  const transport::Result result = read_into(intake_->memory);
+  const transport::Result result = read_into(filter_->memory);
   if (result.bytes != 0) tell_receiver(result.bytes);
   after_read(result);
 }
 
 /// Hands over what was read, and gets memory for the next read; without it nothing is read until `resume()`.
 void Connection::tell_receiver(std::size_t bytes) {
-  detail::Reception reception{.memory = intake_->memory, .bytes = bytes};
-  const ListenerId told = intake_->receiver;
-  Emitter::emit(receiving, &reception);
-  if (!loop_->alive() || intake_->receiver != told) return;
-  intake_->memory = reception.memory;
+  detail::Reception reception{.memory = filter_->memory, .bytes = bytes};
+  const ListenerId told = filter_->receiver;
+  EventSource::emit(receiving, &reception);
+  if (!loop_->alive() || filter_->receiver != told) return;
+  filter_->memory = reception.memory;
   if (!reception.go_on || reception.memory.empty()) pause();
 }
 

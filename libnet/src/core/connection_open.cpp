@@ -135,9 +135,9 @@ void Connection::opened(std::unique_ptr<transport::Transport> transport) {
 
 void Connection::adopt(std::unique_ptr<transport::Transport> transport) { opened(std::move(transport)); }
 
-void Connection::adopt_accepted(std::unique_ptr<transport::Transport> transport, std::shared_ptr<Generation> generation,
+void Connection::adopt_accepted(std::unique_ptr<transport::Transport> transport, std::shared_ptr<ListenSession> session,
                                 bool half_open_by_default) {
-  generation_ = std::move(generation);
+  session_ = std::move(session);
   half_open_ = options_->allow_half_open.value_or(half_open_by_default);
   opened(std::move(transport));
 }

@@ -44,7 +44,7 @@ void RunningHandler::ended(std::exception_ptr failure) const {
   if (!loop.alive()) return;
   asio::dispatch(loop.executor(), [socket = socket_, failure = std::move(failure)] {
     Connection& connection = Connection::of(socket);
-    Acceptor* const acceptor = connection.generation()->acceptor();
+    Acceptor* const acceptor = connection.session()->acceptor();
     if (acceptor != nullptr && acceptor->loop().alive()) acceptor->handler_ended(connection, failure);
   });
 }

@@ -120,6 +120,7 @@ Result DescriptorTransport::try_write(std::span<const iovec> buffers) {
   const ssize_t sent = send(gathered);
   if (sent < 0) return failed_write(errno);
   const auto bytes = static_cast<std::size_t>(sent);
+  sent_ += bytes;
   if (bytes == total_size(gathered)) return {bytes, Status::more, {}};
   writable = false;  // after a partial write the kernel signals when there is room again
   return {bytes, Status::would_block, {}};
@@ -128,6 +129,7 @@ Result DescriptorTransport::try_write(std::span<const iovec> buffers) {
 Result DescriptorTransport::splice_out(KernelPipe& pipe) {
   const ssize_t given = pipe.give_to(descriptor_);
   if (given < 0) return failed_write(errno);
+  sent_ += static_cast<std::size_t>(given);
   return {static_cast<std::size_t>(given), Status::more, {}};
 }
 

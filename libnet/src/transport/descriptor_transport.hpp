@@ -41,6 +41,7 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   bool can_splice() const noexcept override { return splices_; }
   Result splice_in(KernelPipe& pipe) override;
   Result splice_out(KernelPipe& pipe) override;
+  std::uint64_t sent() const noexcept override { return sent_; }
   Peek peek_end() override;
 
   /// Errors: what ended the connection if it is known, else the system errors of shutdown(2).
@@ -72,6 +73,7 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
 
   std::shared_ptr<reactor::Loop> loop_;
   Observer* observer_ = nullptr;
+  std::uint64_t sent_ = 0;
   int descriptor_;
   int first_error_ = 0;
   NativeAddress local_{};

@@ -126,6 +126,7 @@ Result MemoryTransport::try_write(std::span<const iovec> buffers) {
   if (side().peer != Side::Peer::open) return failed(side().pending_error != 0 ? take_error() : system_error(EPIPE));
   if (side().output_ended) return failed(system_error(EPIPE));
   const std::size_t bytes = shape_->writable_held_ ? 0 : push(buffers);
+  sent_ += bytes;
   if (bytes > 0) tell_peer_if_awaited();
   const bool more = bytes == total_size(buffers) || may_write();
   return {bytes, more ? Status::more : Status::would_block, {}};

@@ -40,6 +40,7 @@ class MemoryTransport final : public Transport, private reactor::Task {
 
   Result try_read(std::span<std::byte> buffer) override;
   Result try_write(std::span<const iovec> buffers) override;
+  std::uint64_t sent() const noexcept override { return sent_; }
   Peek peek_end() override;
   error_code shutdown_write() override;
 
@@ -76,6 +77,7 @@ class MemoryTransport final : public Transport, private reactor::Task {
   std::size_t index_;
   std::unique_ptr<Shape> shape_;
   Observer* observer_ = nullptr;
+  std::uint64_t sent_ = 0;
   error_code first_error_;
   bool read_awaited_ = false;
   bool write_awaited_ = false;

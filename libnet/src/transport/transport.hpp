@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include <sys/uio.h>
 
 #include "libnet/address.hpp"
 #include "libnet/errc.hpp"
+#include "libnet/options.hpp"
 
 /// Non-blocking byte pipes behind one small interface.
 ///
@@ -41,6 +43,31 @@ struct Peek {
   error_code error = {};
 };
 
+/// How far a transport is on its way to a secure connection. A plain one is always `plain`.
+enum class Progress : std::uint8_t {
+  plain,        ///< Bytes travel as they are.
+  draining,     ///< What was written before still leaves through the transport that is about to be replaced.
+  handshaking,  ///< Secrets are being agreed on; no byte of the user's moves.
+  secure,       ///< Bytes travel encrypted.
+};
+
+/// What a secure transport knows of its connection and its peer.
+class Security {
+ public:
+  /// The version of the protocol, as "TLSv1.3".
+  virtual std::string protocol() const = 0;
+
+ protected:
+  ~Security() = default;
+};
+
+/// The story of an error that a call returned.
+struct Failure {
+  const char* operation =
+      "";              ///< What failed, as "read", "write" or "handshake"; empty: the call that returned the error.
+  std::string detail;  ///< What else is known: a library's reason, the result of a verification. Mostly nothing.
+};
+
 class Transport {
  public:
   /// Is told, from inside the loop and never from inside a call to the transport, that reading or writing may be
@@ -48,6 +75,8 @@ class Transport {
   class Observer {
    public:
     virtual void on_transport_ready() = 0;
+    /// `Transport::progress()` has changed.
+    virtual void on_transport_progress(Progress) {}
 
    protected:
     ~Observer() = default;
@@ -74,7 +103,7 @@ class Transport {
   virtual Result try_read(std::span<std::byte> buffer) = 0;
 
   /// Writes what it can of the gather list. `bytes` counts what was taken: a transport that encodes may hold the
-  /// encoded form (see `unsent`); the caller never has to offer the same bytes again.
+  /// encoded form (see `unsent` and `sent`); the caller never has to offer the same bytes again.
   virtual Result try_write(std::span<const iovec> buffers) = 0;
 
   /// Whether its bytes can pass through a pipe of the kernel, uncopied: only then are the next two calls legal.
@@ -93,8 +122,20 @@ class Transport {
   /// acknowledgement may have to go out, or may have found room.
   virtual std::size_t unsent() const noexcept { return 0; }
 
-  /// Whether `unsent()` can be more than 0; the same for the whole life of the transport.
+  /// How many of the bytes it took have wholly left it, in their order: none of their encoded form is held any more.
+  /// [plain bytes since the transport was made]
+  virtual std::uint64_t sent() const noexcept = 0;
+
+  /// Whether it may hold what it took: false means that `unsent()` is always 0 and that `sent()` counts what was taken. The
+  /// same for the whole life of the transport.
   virtual bool holds_back() const noexcept { return false; }
+
+  /// More about the last error that a call returned.
+  virtual Failure failure() const { return {}; }
+
+  /// What is known of the peer of a secure connection; null while there is nothing to know.
+  virtual const Security* security() const noexcept { return nullptr; }
+  virtual Progress progress() const noexcept { return Progress::plain; }
 
   /// What waits unread, without taking it: so the end of an idle connection is seen without a reader.
   virtual Peek peek_end() = 0;
@@ -110,6 +151,16 @@ class Transport {
 
   /// Whether `reset()` is more than `close()`.
   virtual bool can_reset() const noexcept { return true; }
+
+  /// @name Options of a connection
+  /// What does not exist on this kind of transport is ignored.
+  /// @{
+  virtual void set_no_delay(bool) noexcept {}
+  virtual void set_keep_alive(const KeepAlive&) noexcept {}
+  virtual void set_type_of_service(int) noexcept {}
+  /// What the system says; nothing where it does not know.
+  virtual std::optional<int> type_of_service() const noexcept { return std::nullopt; }
+  /// @}
 
   virtual std::optional<SocketAddress> local_address() const = 0;
   virtual std::optional<SocketAddress> remote_address() const = 0;

@@ -23,15 +23,15 @@
 namespace libnet::detail {
 
 /// Another executor than the object's, kept at work until the handler runs there.
-struct Elsewhere : Recycled {
-  explicit Elsewhere(const asio::any_io_executor& wanted)
+struct HandlerExecutor : Recycled {
+  explicit HandlerExecutor(const asio::any_io_executor& wanted)
       : executor(asio::prefer(wanted, asio::execution::outstanding_work.tracked)) {}
 
   /// Null for a handler that runs on `own`, the object's executor.
   template <class Handler>
-  static std::unique_ptr<Elsewhere> of(const Handler& handler, const asio::any_io_executor& own) {
+  static std::unique_ptr<HandlerExecutor> of(const Handler& handler, const asio::any_io_executor& own) {
     const asio::any_io_executor& wanted = asio::get_associated_executor(handler, own);
-    return std::unique_ptr<Elsewhere>(wanted != own ? new Elsewhere(wanted) : nullptr);
+    return std::unique_ptr<HandlerExecutor>(wanted != own ? new HandlerExecutor(wanted) : nullptr);
   }
 
   asio::any_io_executor executor;
@@ -42,12 +42,13 @@ template <class Base, class Handler>
 class HandlerOperation final : public Base {
  public:
   template <class Given, class... Arguments>
-  static HandlerOperation* create(Given&& handler, std::unique_ptr<Elsewhere> elsewhere, Arguments&&... arguments) {
+  static HandlerOperation* create(Given&& handler, std::unique_ptr<HandlerExecutor> handler_executor,
+                                  Arguments&&... arguments) {
     Allocator allocator(associated_allocator(handler));
     HandlerOperation* memory = AllocatorTraits::allocate(allocator, 1);
     try {
-      return new (memory)
-          HandlerOperation(std::forward<Given>(handler), std::move(elsewhere), std::forward<Arguments>(arguments)...);
+      return new (memory) HandlerOperation(std::forward<Given>(handler), std::move(handler_executor),
+                                           std::forward<Arguments>(arguments)...);
     } catch (...) {
       AllocatorTraits::deallocate(allocator, memory, 1);
       throw;
@@ -63,20 +64,20 @@ class HandlerOperation final : public Base {
   void complete() override {
     forget_cancellation();
     auto outcome = std::tuple_cat(std::make_tuple(this->result), this->take_results());
-    const std::unique_ptr<Elsewhere> elsewhere = std::move(elsewhere_);
+    const std::unique_ptr<HandlerExecutor> handler_executor = std::move(handler_executor_);
     Handler handler(std::move(handler_));
     destroy(handler);
-    if (elsewhere) {
-      hand_over(elsewhere->executor, std::move(handler), std::move(outcome));
+    if (handler_executor) {
+      hand_over(handler_executor->executor, std::move(handler), std::move(outcome));
     } else {
       std::apply(std::move(handler), std::move(outcome));
     }
   }
 
   void refuse() override {
-    if (!elsewhere_) return abandon();
+    if (!handler_executor_) return abandon();
     this->result = Errc::closed;
-    asio::post(elsewhere_->executor, [refused = Held(this)]() mutable { refused.release()->complete(); });
+    asio::post(handler_executor_->executor, [refused = Held(this)]() mutable { refused.release()->complete(); });
   }
 
   void abandon() noexcept override {
@@ -108,10 +109,10 @@ class HandlerOperation final : public Base {
   using AllocatorTraits = std::allocator_traits<Allocator>;
 
   template <class Given, class... Arguments>
-  HandlerOperation(Given&& handler, std::unique_ptr<Elsewhere> elsewhere, Arguments&&... arguments)
+  HandlerOperation(Given&& handler, std::unique_ptr<HandlerExecutor> handler_executor, Arguments&&... arguments)
       : Base(std::forward<Arguments>(arguments)...),
         handler_(std::forward<Given>(handler)),
-        elsewhere_(std::move(elsewhere)) {}
+        handler_executor_(std::move(handler_executor)) {}
   ~HandlerOperation() override = default;
 
   void forget_cancellation() noexcept {
@@ -137,7 +138,7 @@ class HandlerOperation final : public Base {
   }
 
   Handler handler_;
-  std::unique_ptr<Elsewhere> elsewhere_;  // set if the handler wants another executor than the object's
+  std::unique_ptr<HandlerExecutor> handler_executor_;  // set if the handler wants another executor than the object's
 };
 
 /// Starts one kind of operation on `Owner` (a Socket or Server, kept alive meanwhile) for whatever handler a token makes.
@@ -156,8 +157,8 @@ class Initiation {
   template <class Handler, class... Arguments>
   void operator()(Handler&& handler, Arguments&&... arguments) {
     using Made = OperationFor<std::decay_t<Handler>>;
-    auto elsewhere = runs_on_owner(handler) ? nullptr : Elsewhere::of(handler, owner_.executor());
-    (owner_.*Start)(*Made::create(std::forward<Handler>(handler), std::move(elsewhere), Kind),
+    auto handler_executor = runs_on_owner(handler) ? nullptr : HandlerExecutor::of(handler, owner_.executor());
+    (owner_.*Start)(*Made::create(std::forward<Handler>(handler), std::move(handler_executor), Kind),
                     std::forward<Arguments>(arguments)...);
   }
 
@@ -208,8 +209,8 @@ template <class Base, class Function, class... Arguments>
 Base& make_callback(const asio::any_io_executor& executor, Function&& function, Arguments&&... arguments) {
   using Handler = Callback<std::decay_t<Function>>;
   Handler handler(std::forward<Function>(function));
-  auto elsewhere = Elsewhere::of(handler, executor);
-  auto* made = HandlerOperation<Base, Handler>::create(std::move(handler), std::move(elsewhere),
+  auto handler_executor = HandlerExecutor::of(handler, executor);
+  auto* made = HandlerOperation<Base, Handler>::create(std::move(handler), std::move(handler_executor),
                                                        std::forward<Arguments>(arguments)...);
   made->is_callback = true;
   return *made;

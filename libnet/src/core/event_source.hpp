@@ -17,10 +17,10 @@ namespace libnet::core {
 ///
 /// Calls only change state and note what is due; `step` delivers it, from inside the loop. The object frees itself when
 /// no handle is left and nothing can happen any more.
-class Emitter : public reactor::LoopObject, private reactor::Task, protected detail::OperationOwner {
+class EventSource : public reactor::LoopObject, private reactor::Task, protected detail::OperationOwner {
  public:
-  Emitter(const Emitter&) = delete;
-  Emitter& operator=(const Emitter&) = delete;
+  EventSource(const EventSource&) = delete;
+  EventSource& operator=(const EventSource&) = delete;
 
   void add_handle() noexcept {
     if (detail::only_thread()) {
@@ -40,8 +40,8 @@ class Emitter : public reactor::LoopObject, private reactor::Task, protected det
   void set_referenced(bool referenced);
 
  protected:
-  explicit Emitter(std::shared_ptr<reactor::Loop> loop);
-  virtual ~Emitter();
+  explicit EventSource(std::shared_ptr<reactor::Loop> loop);
+  virtual ~EventSource();
 
   /// @name What the two kinds do differently
   /// @{

@@ -1,4 +1,4 @@
-#include "core/emitter.hpp"
+#include "core/event_source.hpp"
 
 #include <utility>
 
@@ -6,9 +6,9 @@
 
 namespace libnet::core {
 
-Emitter::Emitter(std::shared_ptr<reactor::Loop> loop) : loop_(std::move(loop)) { loop_->add(*this); }
+EventSource::EventSource(std::shared_ptr<reactor::Loop> loop) : loop_(std::move(loop)) { loop_->add(*this); }
 
-Emitter::~Emitter() {
+EventSource::~EventSource() {
   loop_->unschedule(*this);
   if (counted_) loop_->count_work(-1);
   if (LoopObject::linked()) loop_->remove(*this);
@@ -17,7 +17,7 @@ Emitter::~Emitter() {
 // --- handles -------------------------------------------------------------------------------------------------------
 
 /// The last handle may go in any thread, but what follows must happen inside the loop.
-void Emitter::release_handle() noexcept {
+void EventSource::release_handle() noexcept {
   std::uint32_t count = handles_.load(std::memory_order_acquire);
   if (count > 1 && detail::only_thread()) return handles_.store(count - 1, std::memory_order_relaxed);
   while (count > 1) {
@@ -27,7 +27,7 @@ void Emitter::release_handle() noexcept {
   last_handle_gone();
 }
 
-void Emitter::last_handle_gone() noexcept {
+void EventSource::last_handle_gone() noexcept {
   handles_.store(0, std::memory_order_release);
   if (in_step_) return;                                                 // the end of the step looks
   const bool abandoned_soon = !loop_->alive() && LoopObject::linked();  // its operations and listeners first
@@ -39,30 +39,30 @@ void Emitter::last_handle_gone() noexcept {
   }
 }
 
-void Emitter::release_inside_loop() noexcept {
+void EventSource::release_inside_loop() noexcept {
   struct Release {
-    explicit Release(Emitter& released) noexcept : emitter(&released) {}
-    Release(Release&& other) noexcept : emitter(std::exchange(other.emitter, nullptr)) {}
+    explicit Release(EventSource& released) noexcept : source(&released) {}
+    Release(Release&& other) noexcept : source(std::exchange(other.source, nullptr)) {}
     Release(const Release&) = delete;
     Release& operator=(const Release&) = delete;
     /// Never called: the executor has ended, and nobody else is inside the loop any more.
     ~Release() {
-      if (emitter != nullptr && emitter->handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        emitter->last_handle_gone();
+      if (source != nullptr && source->handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        source->last_handle_gone();
       }
     }
-    void operator()() { std::exchange(emitter, nullptr)->release_handle(); }
+    void operator()() { std::exchange(source, nullptr)->release_handle(); }
 
-    Emitter* emitter;
+    EventSource* source;
   };
   asio::post(loop_->executor(), Release(*this));
 }
 
-bool Emitter::freeable() const noexcept {
+bool EventSource::freeable() const noexcept {
   return !has_handles() && at_rest() && !anything_due() && completed_.empty() && waiting_.empty() && !Task::queued();
 }
 
-void Emitter::on_context_shutdown() noexcept {
+void EventSource::on_context_shutdown() noexcept {
   in_step_ = true;  // a handle that goes with a listener or a handler must not free this object under our feet
   counted_ = false;
   abandon();
@@ -76,63 +76,63 @@ void Emitter::on_context_shutdown() noexcept {
 // --- steps ---------------------------------------------------------------------------------------------------------
 
 /// One step. Its end comes also when a completion handler throws; then another step does the rest.
-class Emitter::Step {
+class EventSource::Step {
  public:
-  explicit Step(Emitter& emitter) noexcept : emitter_(emitter), nested_(std::exchange(emitter.in_step_, true)) {}
+  explicit Step(EventSource& source) noexcept : source_(source), nested_(std::exchange(source.in_step_, true)) {}
   Step(const Step&) = delete;
   Step& operator=(const Step&) = delete;
   void done() noexcept { whole_ = true; }
   ~Step() {
     if (nested_) return;
-    if (emitter_.loop_->alive()) emitter_.after_step();
-    emitter_.in_step_ = false;
-    if (!emitter_.loop_->alive()) {
-      if (!emitter_.has_handles()) delete &emitter_;
+    if (source_.loop_->alive()) source_.after_step();
+    source_.in_step_ = false;
+    if (!source_.loop_->alive()) {
+      if (!source_.has_handles()) delete &source_;
       return;
     }
-    if (!whole_ || emitter_.anything_due() || !emitter_.completed_.empty()) emitter_.wake();
-    emitter_.update_work();
-    if (emitter_.freeable()) delete &emitter_;
+    if (!whole_ || source_.anything_due() || !source_.completed_.empty()) source_.wake();
+    source_.update_work();
+    if (source_.freeable()) delete &source_;
   }
 
  private:
-  Emitter& emitter_;
+  EventSource& source_;
   bool nested_;
   bool whole_ = false;
 };
 
-void Emitter::run_task() {
+void EventSource::run_task() {
   Step scope(*this);
   step();
   scope.done();
 }
 
-void Emitter::update_work() noexcept {
+void EventSource::update_work() noexcept {
   const bool counts = referenced_ && counts_as_work();
   if (counts == counted_) return;
   counted_ = counts;
   loop_->count_work(counts ? 1 : -1);
 }
 
-void Emitter::set_referenced(bool referenced) {
+void EventSource::set_referenced(bool referenced) {
   referenced_ = referenced;
   wake();
 }
 
 // --- operations and events -----------------------------------------------------------------------------------------
 
-void Emitter::wait(Operation& operation) {
+void EventSource::wait(Operation& operation) {
   waiting_.push_back(operation);
   watch_operation(operation, *this, *loop_);
 }
 
-void Emitter::finish(Operation& operation, const error_code& result) {
+void EventSource::finish(Operation& operation, const error_code& result) {
   operation.result = result;
   completed_.push_back(operation);
   wake();
 }
 
-void Emitter::complete_next() {
+void EventSource::complete_next() {
   Operation& operation = completed_.pop_front();
   if (!operation.is_callback) return operation.complete();
   try {
@@ -142,7 +142,7 @@ void Emitter::complete_next() {
   }
 }
 
-void Emitter::finish_event_waiters(std::uint8_t event, const void* arguments) {
+void EventSource::finish_event_waiters(std::uint8_t event, const void* arguments) {
   finish_waiting({}, [=](Operation& operation) {
     if (operation.kind != Operation::Kind::event) return false;
     auto& waiter = static_cast<detail::EventOperation&>(operation);
@@ -152,7 +152,7 @@ void Emitter::finish_event_waiters(std::uint8_t event, const void* arguments) {
   });
 }
 
-bool Emitter::somebody_waits_for(std::uint8_t event) {
+bool EventSource::somebody_waits_for(std::uint8_t event) {
   bool found = false;
   waiting_.for_each([&](Operation& operation) {
     found = found || (operation.kind == Operation::Kind::event &&
@@ -161,13 +161,13 @@ bool Emitter::somebody_waits_for(std::uint8_t event) {
   return found;
 }
 
-bool Emitter::remove_listener(ListenerId id) {
+bool EventSource::remove_listener(ListenerId id) {
   const bool removed = listeners_.remove(id);
   if (removed) wake();
   return removed;
 }
 
-void Emitter::remove_listeners(std::uint8_t event) {
+void EventSource::remove_listeners(std::uint8_t event) {
   listeners_.remove_all(event);
   wake();
 }
