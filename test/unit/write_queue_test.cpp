@@ -467,10 +467,10 @@ class Comparison {
     bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(count));
     consumed_ += count;
     for (; !waiting_.empty() && waiting_.front().end <= consumed_; waiting_.pop_front()) {
-      BOOST_REQUIRE(queue_.pop_completed(queue.consumed()) == waiting_.front().operation.get());
+      BOOST_REQUIRE(queue_.pop_completed(queue_.consumed()) == waiting_.front().operation.get());
       BOOST_REQUIRE_EQUAL(waiting_.front().operation->transferred, waiting_.front().end - waiting_.front().begin);
     }
-    BOOST_REQUIRE(queue_.pop_completed(queue.consumed()) == nullptr);
+    BOOST_REQUIRE(queue_.pop_completed(queue_.consumed()) == nullptr);
     compare();
   }
 
@@ -494,11 +494,11 @@ class Comparison {
     if (below(2) == 0) queue_.drop_data();
     for (; !waiting_.empty(); waiting_.pop_front()) {
       const Waiting& next = waiting_.front();
-      BOOST_REQUIRE(queue_.pop_any(queue.consumed()) == next.operation.get());
+      BOOST_REQUIRE(queue_.pop_any(queue_.consumed()) == next.operation.get());
       const std::uint64_t transferred = std::max(consumed_, next.begin) - next.begin;
       BOOST_REQUIRE_EQUAL(next.operation->transferred, transferred);
     }
-    BOOST_REQUIRE(queue_.pop_any(queue.consumed()) == nullptr);
+    BOOST_REQUIRE(queue_.pop_any(queue_.consumed()) == nullptr);
     queue_.reset();
     bytes_.clear();
     borrowed_.clear();
