@@ -108,13 +108,21 @@ std::string goals_text(const Result& result) {
   return table.text();
 }
 
+/// How long a round was; nothing where instructions alone were counted.
+std::string window_text(const Result& result) {
+  const bool is_timed = std::ranges::any_of(
+      result.scenarios, [](const ScenarioRecord& scenario) { return scenario.leading != "instructions"; });
+  return is_timed ? fmt::format(" of {} ms", result.settings.window_ms) : std::string();
+}
+
 std::string how_text(const Result& result) {
   return fmt::format(
-      "{}: {} rounds of {} ms, server on core {}, load on core {}; median (lowest-highest round).\n"
-      "CPU, bytes, allocations and calls are the server's, for each unit. Percentiles are right within 0.5 %, from 1 "
+      "{}: {} rounds{}, server on core {}, load on core {}; median (lowest-highest round).\n"
+      "CPU, bytes, instructions, allocations and calls are the server's, for each unit. Percentiles are right within "
+      "0.5 %, from 1 "
       "us "
       "to 10 s.\n",
-      result.machine.cpu, result.settings.rounds, result.settings.window_ms, result.settings.server_core,
+      result.machine.cpu, result.settings.rounds, window_text(result), result.settings.server_core,
       result.settings.load_core);
 }
 
