@@ -75,9 +75,9 @@ Connection::Connection(std::shared_ptr<reactor::Loop> loop, const SocketOptions&
 
 Connection::Connection(std::shared_ptr<reactor::Loop> loop, std::shared_ptr<const SocketOptions> options)
     : EventSource(std::move(loop)),
+      half_open_(options->allow_half_open.value_or(false)),
       options_(std::move(options)),
-      id_(next_id()),
-      half_open_(this->options().allow_half_open.value_or(false)) {
+      id_(next_id()) {
   if (this->options().timeout.count() > 0) set_timeout(this->options().timeout);
 }
 
@@ -89,7 +89,6 @@ void Connection::abandon() noexcept {
   phase_ = Phase::closed;
   due_.abandon();
   if (connect_) connect_->give_up();
-  replacement_.reset();
   idle_timer_.reset();
   closing_.stop_time();
   if (receiving_.has_reader()) receiving_.take_reader().abandon();
@@ -371,18 +370,16 @@ void Connection::adopt_accepted(std::unique_ptr<transport::Transport> transport,
 }
 
 error_code Connection::replace_transport(std::unique_ptr<Replacement> replacement) {
-  if (replacement_) return Errc::busy;
+  if (sending_.has_barrier()) return Errc::busy;
   if (const error_code code = refusal()) return code;
-  sending_.append_barrier();
-  replacement_ = std::move(replacement);
+  sending_.append_barrier(std::move(replacement));
   mark(Due::flush);
   return {};
 }
 
 /// All that was written before has left.
 void Connection::replace_now() {
-  const auto replacement = std::move(replacement_);
-  sending_.pass_barrier();
+  const std::unique_ptr<Replacement> replacement = sending_.pass_barrier();
   transport_->observe(nullptr);
   Error failure;
   std::string unread;
@@ -405,7 +402,7 @@ void Connection::replace_now() {
 
 transport::Progress Connection::progress() const noexcept {
   if (!transport_) return transport::Progress::plain;
-  return replacement_ ? transport::Progress::draining : transport_->progress();
+  return sending_.has_barrier() ? transport::Progress::draining : transport_->progress();
 }
 
 // --- reading -------------------------------------------------------------------------------------------------------
@@ -487,7 +484,7 @@ ListenerId Connection::start_receiving(std::unique_ptr<detail::Callable> receive
 
 /// While a replacement is due nothing is read: what comes now is for the new transport.
 void Connection::handle_input() {
-  if (!connected() || !receiving_.is_open() || replacement_) return;
+  if (!connected() || !receiving_.is_open() || sending_.has_barrier()) return;
   if (closing_.lingers()) return discard_input();
   const auto consumer = receiving_.consumer(listens(index(SocketEvent::data)), listens(receiving_kind));
   consumer != Receiving::Consumer::nobody ? read_once(consumer) : watch_input();
@@ -876,7 +873,7 @@ void Connection::flush() {
   if (flushed.more) mark(Due::flush);
   complete_writes();
   note_drained();
-  if (replacement_ && sending_.is_at_barrier()) replace_now();
+  if (sending_.is_at_barrier()) replace_now();
   send_end();
   tell_writable();
 }
@@ -983,7 +980,6 @@ void Connection::fail(const Error& error) {
   outcome_.keep(error);
   outcome_.note_heard_if(fail_writes(error.code()));
   outcome_.note_heard_if(finish_waiters(error.code()));
-  replacement_.reset();
   if (phase_ != Phase::open || !receiving_.is_open()) return enter_closing();
   phase_ = Phase::failing;
   closing_.stop_time();
@@ -1081,7 +1077,6 @@ void Connection::enter_closing() {
   const error_code code = outcome_.code_in_flight();
   phase_ = Phase::closing;
   if (connect_) connect_->give_up();
-  replacement_.reset();
   idle_timer_.reset();
   closing_.stop_time();
   if (receiving_.has_reader()) {

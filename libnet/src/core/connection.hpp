@@ -14,6 +14,7 @@
 #include "core/event_source.hpp"
 #include "core/outcome.hpp"
 #include "core/receiving.hpp"
+#include "core/replacement.hpp"
 #include "core/sending.hpp"
 #include "core/stream_options.hpp"
 #include "core/time_limits.hpp"
@@ -25,19 +26,6 @@
 namespace libnet::core {
 
 class ListenSession;
-
-/// Makes the transport that takes the place of a connection's present one.
-class Replacement {
- public:
-  virtual ~Replacement() = default;
-
-  /// Called once, when all that was written before has wholly left `transport`, which has no observer any more.
-  /// @param transport  In: the old one, to be wrapped or given up. Out: the new one. If this throws, one that is legal to
-  ///                   close.
-  /// @param unread     In: input that nobody took, also what was put back: the new transport reads it first. Out: what is
-  ///                   to be delivered as it is, before what the new transport gives.
-  virtual void replace(std::unique_ptr<transport::Transport>& transport, std::string& unread) = 0;
-};
 
 /// The state of one socket: how far it is, which transport moves its bytes, and in which order what happens is delivered.
 /// docs/design/0003 draws it. What there is to deliver is decided by the parts below: sending, receiving, closing, outcome.
@@ -132,7 +120,7 @@ class Connection final : public EventSource,
   void tell_when_writable(detail::Pipe& pipe);
   void take_over(std::span<const std::byte> bytes);
   void take_over(std::shared_ptr<transport::KernelPipe> pipe);
-  bool can_splice() const noexcept { return transport_ && !replacement_ && transport_->can_splice(); }
+  bool can_splice() const noexcept { return transport_ && !sending_.has_barrier() && transport_->can_splice(); }
   void flush_soon() { mark(Due::flush); }
   /// Why nothing can be written now; no error if it can.
   error_code refusal() const noexcept;
@@ -357,21 +345,20 @@ class Connection final : public EventSource,
   Error transport_error(const error_code& code, Operation::Kind kind) const;
 
   std::unique_ptr<transport::Transport> transport_;
+  [[no_unique_address]] Outcome outcome_;  // its last bytes have room for the next three
+  Phase phase_ = Phase::fresh;
+  bool half_open_;
+  DueSet<Due> due_;
   Sending sending_;
   Receiving receiving_;
-  Outcome outcome_;
   Closing closing_;
   StreamOptions options_;
   std::unique_ptr<ConnectState> connect_;  // of a socket that connects
-  std::unique_ptr<Replacement> replacement_;
   std::unique_ptr<IdleTimer> idle_timer_;
   std::shared_ptr<ListenSession> session_;
   std::atomic<detail::ChainId> served_by_ = nullptr;  // a coroutine may end on another thread
   std::uint64_t close_round_ = 0;                     // of the loop, in which closing began
   std::uint64_t id_;
-  Phase phase_ = Phase::fresh;
-  DueSet<Due> due_;
-  bool half_open_;
 };
 
 }  // namespace libnet::core

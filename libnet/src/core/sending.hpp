@@ -41,7 +41,7 @@ class Sending {
   void append_borrowed(const detail::WriteBuffers& buffers);
   void append_piped(std::shared_ptr<transport::KernelPipe> pipe) { queue_.append_piped(std::move(pipe)); }
   /// What is appended from here on waits for the next transport.
-  void append_barrier() { queue_.append_barrier(); }
+  void append_barrier(std::unique_ptr<Replacement> replacement) { queue_.append_barrier(std::move(replacement)); }
   /// Offers bytes to the transport before they are queued: what it takes need not be copied. Only if `is_bare()`.
   transport::Result write_through(transport::Transport& transport, std::span<const std::byte> bytes);
   /// Lets an operation wait for the bytes that were appended since `begin`.
@@ -71,9 +71,10 @@ class Sending {
   void attach(const transport::Transport& transport) noexcept;
   /// The transport is about to be closed: what has left it by now is all that ever will.
   void detach() noexcept { holding_ = nullptr; }
+  bool has_barrier() const noexcept { return queue_.has_barrier(); }
   /// All that was written before the barrier has wholly left.
   bool is_at_barrier() const noexcept { return queue_.at_barrier() && unsent() == 0; }
-  void pass_barrier() noexcept { queue_.pop_barrier(); }
+  std::unique_ptr<Replacement> pass_barrier() noexcept { return queue_.pop_barrier(); }
   /// @}
 
   /// @name Sending

@@ -77,6 +77,15 @@ struct WriteQueue::PipedSegment : Segment {
   std::shared_ptr<transport::KernelPipe> pipe;
 };
 
+/// Has no bytes: what stands behind it waits until it is taken out.
+struct WriteQueue::Barrier : Segment {
+  explicit Barrier(std::unique_ptr<Replacement> standing_for) noexcept
+      : Segment({}, sizeof(Barrier), [](Segment* unused) noexcept { static_cast<Barrier*>(unused)->~Barrier(); }),
+        replacement(std::move(standing_for)) {}
+
+  std::unique_ptr<Replacement> replacement;
+};
+
 WriteQueue::Segment* WriteQueue::make_copied(std::size_t size) const {
   std::size_t memory = first_copied;
   if (last_ != nullptr && last_->copied() && last_->memory <= detail::largest_recycled) {
@@ -136,18 +145,19 @@ void WriteQueue::append_piped(std::shared_ptr<transport::KernelPipe> pipe) {
   link(::new (detail::recycle_allocate(sizeof(PipedSegment))) PipedSegment(std::move(pipe)));
 }
 
-void WriteQueue::append_barrier() {
+void WriteQueue::append_barrier(std::unique_ptr<Replacement> replacement) {
   assert(!has_barrier());
-  const auto nothing = [](Segment*) noexcept {};
-  barrier_ = ::new (detail::recycle_allocate(sizeof(Segment))) Segment({}, sizeof(Segment), nothing);
+  barrier_ = ::new (detail::recycle_allocate(sizeof(Barrier))) Barrier(std::move(replacement));
   link(barrier_);
 }
 
-void WriteQueue::pop_barrier() noexcept {
+std::unique_ptr<Replacement> WriteQueue::pop_barrier() noexcept {
   assert(at_barrier());
+  auto replacement = std::move(static_cast<Barrier*>(barrier_)->replacement);
   first_ = barrier_->next;
   if (first_ == nullptr) last_ = nullptr;
   free_segment(std::exchange(barrier_, nullptr));
+  return replacement;
 }
 
 void WriteQueue::link(Segment* segment) noexcept {

@@ -7,6 +7,7 @@
 
 #include <sys/uio.h>
 
+#include "core/replacement.hpp"
 #include "libnet/bytes.hpp"
 #include "libnet/detail/operation.hpp"
 #include "transport/kernel_pipe.hpp"
@@ -39,11 +40,11 @@ class WriteQueue {
   void append_piped(std::shared_ptr<transport::KernelPipe> pipe);
 
   /// Nothing that is appended from here on can be gathered before pop_barrier(). One at a time.
-  void append_barrier();
+  void append_barrier(std::unique_ptr<Replacement> replacement);
   [[nodiscard]] bool has_barrier() const noexcept { return barrier_ != nullptr; }
   /// All that was appended before the barrier has been consumed.
   [[nodiscard]] bool at_barrier() const noexcept { return barrier_ != nullptr && first_ == barrier_; }
-  void pop_barrier() noexcept;
+  [[nodiscard]] std::unique_ptr<Replacement> pop_barrier() noexcept;
 
   /// Counts bytes that were written without having been queued; only while the queue is bare.
   void note_written(std::size_t count) noexcept {
@@ -102,6 +103,7 @@ class WriteQueue {
   struct Segment;
   struct SharedSegment;
   struct PipedSegment;
+  struct Barrier;
 
   Segment* make_copied(std::size_t size) const;
   void append_behind(std::span<const std::byte> bytes);
@@ -114,7 +116,7 @@ class WriteQueue {
 
   Segment* first_ = nullptr;
   Segment* last_ = nullptr;
-  Segment* barrier_ = nullptr;  // a segment without bytes
+  Segment* barrier_ = nullptr;
   std::uint64_t appended_ = 0;
   std::uint64_t consumed_ = 0;
   detail::OperationList operations_;
