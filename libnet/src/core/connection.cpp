@@ -783,11 +783,6 @@ void Connection::overflow(Operation* operation) {
   if (operation != nullptr) finish(*operation, Errc::overflow);
 }
 
-bool Connection::full() const noexcept {
-  const std::size_t most = options().max_buffered;
-  return buffered() >= most && buffered_in_user_space() >= most;
-}
-
 /// Text that is not hex or base64: a `verb()` throws, its twin completes with the error. Nothing else happens.
 void Connection::refuse_invalid(Operation* operation, const char* verb) {
   const bool throws = operation == nullptr || operation->is_callback;
@@ -838,7 +833,8 @@ void Connection::write_through(std::span<const std::byte> bytes, detail::WriteOp
   const std::uint64_t begin = sending_.appended();
   const transport::Result result = sending_.write_through(*transport_, bytes);
   if (operation != nullptr) await_bytes(*operation, begin);
-  note_flushed({.moved = result.bytes != 0, .error = result.error});
+  if (result.bytes != 0) note_moved_output();
+  if (result.status == transport::Status::error) output_failed(result.error);
 }
 
 void Connection::await_bytes(detail::WriteOperation& operation, std::uint64_t begin) {
@@ -857,33 +853,39 @@ bool Connection::has_room_after_write() {
 }
 
 /// With the end of the step; at once what is large.
-void Connection::send_soon() {
+inline void Connection::send_soon() {
   touch();
   if (!first_of_step()) return;
-  if (sending_.queued() >= large_write && can_send()) note_flushed(sending_.flush(*transport_, 1));
+  if (sending_.queued() >= large_write && can_send()) send_now();
   mark(Due::flush);
+}
+
+/// One gathered write.
+void Connection::send_now() {
+  error_code error;
+  const Sending::Flushed flushed = sending_.flush(*transport_, 1, error);
+  if (flushed.moved) note_moved_output();
+  if (flushed.failed) output_failed(error);
 }
 
 void Connection::flush() {
   due_.take(Due::flush);
   if (!can_send()) return finish_unconnected_end();
-  const Sending::Flushed flushed = sending_.flush(*transport_, flushes_per_step);
-  note_flushed(flushed);
-  if (!can_send()) return;
+  error_code error;
+  const Sending::Flushed flushed = sending_.flush(*transport_, flushes_per_step, error);
+  if (flushed.moved) note_moved_output();
+  if (flushed.failed) return output_failed(error);
   if (flushed.more) mark(Due::flush);
-  complete_writes();
+  if (sending_.has_operations()) complete_writes();
   note_drained();
   if (sending_.is_at_barrier()) replace_now();
-  send_end();
+  if (sending_.is_ending()) send_end();
   tell_writable();
 }
 
-void Connection::note_flushed(const Sending::Flushed& flushed) {
-  if (flushed.moved) {
-    touch();
-    if (closing_.lingers()) restart_linger_time();
-  }
-  if (flushed.error) output_failed(flushed.error);
+inline void Connection::note_moved_output() {
+  touch();
+  if (closing_.lingers()) restart_linger_time();
 }
 
 void Connection::output_failed(const error_code& code) { fail(transport_error(code, Operation::Kind::write)); }

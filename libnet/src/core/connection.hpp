@@ -300,7 +300,10 @@ class Connection final : public EventSource,
   bool accepts_writes() const noexcept {
     return (phase_ == Phase::open || phase_ == Phase::connecting) && sending_.is_open();
   }
-  bool full() const noexcept;
+  /// What a pipe of the kernel holds is no memory, and nobody's write.
+  bool full() const noexcept {
+    return buffered() >= options().max_buffered && buffered_in_user_space() >= options().max_buffered;
+  }
   void refused(detail::WriteOperation* operation);
   void overflow(Operation* operation);
   bool refuse_write(const Payload& data, detail::WriteOperation* operation);
@@ -309,11 +312,12 @@ class Connection final : public EventSource,
   void await_bytes(detail::WriteOperation& operation, std::uint64_t begin);
   bool has_room_after_write();
   void send_soon();
+  void send_now();
   bool can_send() const noexcept { return phase_ == Phase::open && !sending_.is_corked(); }
   /// No write waits for the flush of this step: later ones join the first, whatever their size.
   bool first_of_step() const noexcept { return !due_.contains(Due::flush); }
   void flush();
-  void note_flushed(const Sending::Flushed& flushed);
+  void note_moved_output();
   void output_failed(const error_code& code);
   void complete_writes();
   void note_drained();

@@ -36,17 +36,6 @@ void Receiving::drop_unread() noexcept {
   if (filter_) filter_->decoder.forget_held();
 }
 
-Receiving::Consumer Receiving::consumer(bool listeners, bool receiver) const noexcept {
-  if (reader_ != nullptr) {
-    if (reader_->kind == Operation::Kind::read) return Consumer::read;
-    return reader_->kind == Operation::Kind::pipe ? Consumer::pipe : Consumer::read_some;
-  }
-  if (flow_ == Flow::paused) return Consumer::nobody;
-  if (receiver) return Consumer::receiver;
-  if (flow_ == Flow::discarding) return Consumer::discarded;
-  return listeners ? Consumer::listeners : Consumer::nobody;
-}
-
 // --- what was put back ---------------------------------------------------------------------------------------------
 
 void Receiving::put_back(std::span<const std::byte> bytes) {

@@ -69,7 +69,13 @@ class Receiving {
   }
   /// @param listeners  There are listeners of 'data'.
   /// @param receiver   There is a listener that receives into its own memory.
-  Consumer consumer(bool listeners, bool receiver) const noexcept;
+  Consumer consumer(bool listeners, bool receiver) const noexcept {
+    if (reader_ != nullptr) return consumer_of(*reader_);
+    if (flow_ == Flow::paused) return Consumer::nobody;
+    if (receiver) return Consumer::receiver;
+    if (flow_ == Flow::discarding) return Consumer::discarded;
+    return listeners ? Consumer::listeners : Consumer::nobody;
+  }
   /// @}
 
   /// @name The reader: one operation that waits for input
@@ -145,6 +151,10 @@ class Receiving {
   /// @}
 
  private:
+  static Consumer consumer_of(const Operation& reader) noexcept {
+    if (reader.kind == Operation::Kind::read) return Consumer::read;
+    return reader.kind == Operation::Kind::pipe ? Consumer::pipe : Consumer::read_some;
+  }
   InputFilter& filter();
   bool put_behind(std::span<const std::byte> bytes);
   transport::Result read_put_back(std::span<std::byte> memory) noexcept;

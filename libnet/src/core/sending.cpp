@@ -41,19 +41,25 @@ void Sending::attach(const transport::Transport& transport) noexcept {
   sent_before_ = queue_.consumed() - transport.sent();
 }
 
-// --- sending -------------------------------------------------------------------------------------------------------
+// --- sending ---------------------------------------------------------------------------------------------------------
 
-Sending::Flushed Sending::flush(transport::Transport& transport, int most) {
+Sending::Flushed Sending::flush(transport::Transport& transport, int most, error_code& error) {
+  std::array<iovec, gather_limit> pieces;
   Flushed flushed;
   for (int writes = 0; may_send_more(); ++writes) {
     if (!transport.ready_to_write()) break;
-    flushed.more = writes == most;
-    if (flushed.more) break;
-    const transport::Result result = send_front(transport);
-    flushed.moved = flushed.moved || result.bytes != 0;
-    if (result.status == transport::Status::error) flushed.error = result.error;
+    if (writes == most) {
+      flushed.more = true;
+      break;
+    }
+    const transport::Result result = send_front(transport, pieces);
+    if (result.bytes != 0) flushed.moved = true;
     if (result.status == transport::Status::more) continue;
-    if (result.status == transport::Status::error) break;
+    if (result.status == transport::Status::error) {
+      flushed.failed = true;
+      error = result.error;
+      break;
+    }
     // Asking makes the transport tell when it is ready again. If it is already, what is queued may leave at once.
     flushed.more = transport.ready_to_write() && queue_.sendable();
     break;
@@ -61,20 +67,14 @@ Sending::Flushed Sending::flush(transport::Transport& transport, int most) {
   return flushed;
 }
 
-transport::Result Sending::send_front(transport::Transport& transport) {
+/// What cannot be gathered is in a pipe of the kernel.
+inline transport::Result Sending::send_front(transport::Transport& transport, std::span<iovec> pieces) {
   if (!queue_.sendable()) return transport.flush();
-  std::array<iovec, gather_limit> pieces;
-  transport::KernelPipe* const pipe = queue_.front_pipe();
+  const std::size_t gathered = queue_.gather(pieces);
   const transport::Result result =
-      pipe != nullptr ? transport.splice_out(*pipe) : transport.try_write({pieces.data(), queue_.gather(pieces)});
+      gathered != 0 ? transport.try_write(pieces.first(gathered)) : transport.splice_out(*queue_.front_pipe());
   queue_.consume(result.bytes);
   return result;
-}
-
-bool Sending::take_drain(std::size_t low_water_mark) noexcept {
-  if (!owes_drain_ || buffered() > (is_open() ? low_water_mark : 0)) return false;
-  owes_drain_ = false;
-  return true;
 }
 
 // --- our side ------------------------------------------------------------------------------------------------------

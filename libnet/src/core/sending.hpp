@@ -85,13 +85,14 @@ class Sending {
   bool uncork() noexcept { return corks_ != 0 && --corks_ == 0; }
 
   struct Flushed {
-    bool moved = false;  ///< Bytes were taken by the transport.
-    bool more = false;   ///< More may leave at once; the bound on writes was met.
-    error_code error = {};
+    bool moved = false;   ///< Bytes were taken by the transport.
+    bool more = false;    ///< More may leave at once; the bound on writes was met.
+    bool failed = false;  ///< The transport failed.
   };
   /// Sends what the transport takes, in at most `most` gathered writes. Where it ends early without an error, the transport
   /// tells its observer when it can go on.
-  Flushed flush(transport::Transport& transport, int most);
+  /// @param error  Set if the transport fails.
+  Flushed flush(transport::Transport& transport, int most, error_code& error);
   /// @}
 
   /// @name Operations
@@ -117,7 +118,11 @@ class Sending {
   bool owes_drain() const noexcept { return owes_drain_; }
   void owe_drain() noexcept { owes_drain_ = true; }
   /// True, once, when a drain is owed and no more than the mark is queued. After `end()` only an empty queue will do.
-  bool take_drain(std::size_t low_water_mark) noexcept;
+  bool take_drain(std::size_t low_water_mark) noexcept {
+    if (!owes_drain_ || buffered() > (is_open() ? low_water_mark : 0)) return false;
+    owes_drain_ = false;
+    return true;
+  }
   /// @}
 
   /// @name Our side
@@ -151,7 +156,7 @@ class Sending {
 
  private:
   bool may_send_more() const noexcept { return queue_.sendable() || unsent() != 0; }
-  transport::Result send_front(transport::Transport& transport);
+  transport::Result send_front(transport::Transport& transport, std::span<iovec> pieces);
 
   WriteQueue queue_;
   const transport::Transport* holding_ = nullptr;  // the transport, if it may hold what it took
