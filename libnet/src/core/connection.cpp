@@ -88,7 +88,7 @@ void Connection::mark(int due) {
 }
 
 void Connection::deliver_due() {
-  while (loop_->alive() && deliver_next() && may_deliver()) {
+  while (may_go_on_delivering() && deliver_next() && may_deliver()) {
   }
 }
 

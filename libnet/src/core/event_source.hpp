@@ -68,6 +68,8 @@ class EventSource : public reactor::LoopObject, private reactor::Task, protected
     loop_->schedule(*this);
   }
   bool in_step() const noexcept { return in_step_; }
+  /// Whether what is due may be delivered now; who delivers in a loop asks before each time.
+  bool may_go_on_delivering() const noexcept { return loop_->alive() && loop_->may_complete_more(); }
   bool has_handles() const noexcept { return handles_.load(std::memory_order_acquire) != 0; }
   /// Whether the loop counts this object now.
   bool counted() const noexcept { return counted_; }
@@ -115,9 +117,11 @@ class EventSource : public reactor::LoopObject, private reactor::Task, protected
 
   void run_task() final;
   void on_context_shutdown() noexcept final;
+  void complete_callback(Operation& operation);
   void finish_event_waiters(std::uint8_t event, const void* arguments);
-  void release_inside_loop() noexcept;
   void last_handle_gone() noexcept;
+  void deliver_letter() final;
+  void discard_letter() noexcept final;
   bool freeable() const noexcept;
   void update_work() noexcept;
 
