@@ -88,7 +88,7 @@ void Connection::mark(int due) {
 }
 
 void Connection::deliver_due() {
-  while (may_go_on_delivering() && deliver_next() && may_deliver()) {
+  while (loop_->may_complete_more() && deliver_next() && may_deliver()) {
   }
 }
 

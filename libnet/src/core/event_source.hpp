@@ -68,8 +68,6 @@ class EventSource : public reactor::LoopObject, private reactor::Task, protected
     loop_->schedule(*this);
   }
   bool in_step() const noexcept { return in_step_; }
-  /// Whether what is due may be delivered now; who delivers in a loop asks before each time.
-  bool may_go_on_delivering() const noexcept { return loop_->alive() && loop_->may_complete_more(); }
   bool has_handles() const noexcept { return handles_.load(std::memory_order_acquire) != 0; }
   /// Whether the loop counts this object now.
   bool counted() const noexcept { return counted_; }

@@ -139,13 +139,22 @@ void Loop::run_rounds() {
     ++round_;
     List<Task> current;
     current.prepend(ready_);
-    struct PutBack {
-      ~PutBack() { ready.prepend(rest); }
-      List<Task>& ready;
+    struct Round {
+      ~Round() {
+        loop.ready_.prepend(rest);
+        loop.current_round_ = nullptr;
+      }
+      Loop& loop;
       List<Task>& rest;
-    } const put_back{ready_, current};
+    } const scope{*this, current};
+    current_round_ = &current;
     while (!current.empty()) current.pop_front().run_task();
   }
+}
+
+/// Whose step has not come in this round is the first in the next wake-up, before those who have used this one up.
+void Loop::end_round() noexcept {
+  if (current_round_ != nullptr) ready_.prepend(*current_round_);
 }
 
 void Loop::settle_work() noexcept {
@@ -279,6 +288,7 @@ void Loop::shutdown() noexcept {
   if (!alive()) return;
   reactor_->shutdown();
   context_ = nullptr;
+  known_results_ = known_results_per_wake_up;
   while (!timers_.empty()) timers_.front().timer->stop();
   while (!ready_.empty()) ready_.pop_front();
   while (!objects_.empty()) {

@@ -164,10 +164,14 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// Runs another turn of the same wake-up.
   void run_further_turn();
 
-  /// Whether another completion may be delivered in this wake-up; who delivers in a loop asks each time, and goes on in
-  /// the next step if not. False when `known_results_per_wake_up` operations have been started from inside completion
-  /// handlers whose results were known at once: then the turn ends, and others get theirs.
-  bool may_complete_more() const noexcept { return known_results_ < known_results_per_wake_up; }
+  /// Whether another completion may be delivered now: who delivers in a loop asks before each. False when the io_context
+  /// has ended, or when in this wake-up `known_results_per_wake_up` operations were started by completion handlers and had
+  /// their results at once: then the round ends, and what waits gets another wake-up, those first whose step did not come.
+  bool may_complete_more() noexcept {
+    if (known_results_ < known_results_per_wake_up) return true;
+    end_round();
+    return false;
+  }
   /// A completion handler runs, or has returned.
   void set_completing(bool completing) noexcept { completing_ = completing; }
   /// An operation has its result. It was known at once if a completion handler is running: that has started it.
@@ -212,6 +216,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   struct TurnHandler;
   std::unique_lock<std::mutex> lock_objects() noexcept;
   void run_rounds();
+  void end_round() noexcept;
   void settle_work() noexcept;
   void run_expired_timers();
   void heap_place(std::size_t position) noexcept;
@@ -230,7 +235,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
   std::shared_ptr<Mailbox> mailbox_;
   std::unique_ptr<Reactor> reactor_;
   List<Task> ready_;
-  std::mutex objects_mutex_;  // locked for strands only
+  List<Task>* current_round_ = nullptr;  // tasks whose step has not come yet
+  std::mutex objects_mutex_;             // locked for strands only
   List<LoopObject> objects_;
   std::vector<HeapEntry> timers_;
   TimePoint now_{};
