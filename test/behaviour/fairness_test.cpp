@@ -41,12 +41,19 @@ struct Greedy {
 class Neighbour {
  public:
   Neighbour(asio::io_context& io, const Greedy& greedy) : io_(io), greedy_(greedy) { post(); }
-  int most() const { return most_; }
+  /// A descriptor's event brings a wake-up of its own, so that now and then two come in a row.
+  void expect_bound() const {
+    BOOST_TEST(most_ <= 2 * 128);
+    BOOST_TEST(above_bound_ <= 8);
+    BOOST_TEST(most_ >= 100, "the bound is reached, so that it is this one which holds");
+  }
 
  private:
   void post() {
     asio::post(io_, [this] {
-      most_ = std::max(most_, greedy_.resumptions - last_);
+      const int between = greedy_.resumptions - last_;
+      most_ = std::max(most_, between);
+      if (between > 128) ++above_bound_;
       last_ = greedy_.resumptions;
       if (greedy_.may_go_on()) post();
     });
@@ -56,6 +63,7 @@ class Neighbour {
   const Greedy& greedy_;
   int last_ = 0;
   int most_ = 0;
+  int above_bound_ = 0;
 };
 
 asio::awaitable<void> read_the_end_for_ever(Socket socket, Greedy& greedy, int& own) {
@@ -83,8 +91,7 @@ void read_behind_the_end(World& world, int coroutines) {
   const Neighbour neighbour(world.io(), greedy);
   world.run_until([&] { return greedy.ended == coroutines; });
   BOOST_TEST(greedy.timer_fired, "the timer did not fire");
-  BOOST_TEST(neighbour.most() <= 128);
-  BOOST_TEST(neighbour.most() >= 100, "the bound is reached, so that it is this one which holds");
+  neighbour.expect_bound();
   BOOST_TEST(*std::min_element(own.begin(), own.end()) > 128, "all have their share");
   for (World::Pair& pair : pairs) {
     pair.client.destroy();
@@ -120,7 +127,7 @@ BEHAVIOUR(B302_coroutines_that_await_known_results_of_each_others_sockets, all_w
   const Neighbour neighbour(world.io(), greedy);
   world.run_until([&greedy] { return greedy.ended == 64; });
   BOOST_TEST(greedy.timer_fired, "the timer did not fire");
-  BOOST_TEST(neighbour.most() <= 128);
+  neighbour.expect_bound();
 }
 
 BEHAVIOUR(B302_a_server_that_is_not_listening_and_a_coroutine_that_accepts, static_cast<unsigned>(Wire::tcp4)) {
@@ -138,7 +145,7 @@ BEHAVIOUR(B302_a_server_that_is_not_listening_and_a_coroutine_that_accepts, stat
   const Neighbour neighbour(world.io(), greedy);
   world.run_until([&greedy] { return greedy.ended == 1; });
   BOOST_TEST(greedy.timer_fired, "the timer did not fire");
-  BOOST_TEST(neighbour.most() <= 128);
+  neighbour.expect_bound();
 }
 
 BEHAVIOUR(B274_sockets_on_strands_with_an_hours_timeout_leave_nothing_behind, static_cast<unsigned>(Wire::tcp4)) {
