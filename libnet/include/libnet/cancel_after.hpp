@@ -1,5 +1,6 @@
 #pragma once
 
+#include <libnet/detail/asio/initiation_archetype.hpp>
 #include <libnet/use_awaitable.hpp>
 
 #include <boost/asio/associator.hpp>
@@ -18,21 +19,25 @@ struct CancelAfter {
   std::chrono::nanoseconds time_limit;
 };
 
-/// Limits the time of one operation of this library.
+/// Limits the time of one operation of this library; an object that is called, not a function: an unqualified call with an
+/// argument of Asio's then never finds the `cancel_after` of a newer Asio.
 ///
 /// Stands in for a completion token: `co_await socket.async_read(libnet::cancel_after(5s))`. The operation completes with
 /// Errc::timed_out when its time is up; it is cancelled with type terminal: a read loses no byte, a partly sent write
 /// fails the connection. With a cancellation slot of your own beside it, whichever comes first decides.
-/// @param time_limit  [any std::chrono unit] from the start of the operation; 0 means at the next turn of the loop.
-inline CancelAfter<use_awaitable_t> cancel_after(std::chrono::nanoseconds time_limit) {
-  return {use_awaitable, time_limit};
-}
+struct cancel_after_t {
+  /// @param time_limit  [any std::chrono unit] from the start of the operation; 0 means at the next turn of the loop.
+  CancelAfter<use_awaitable_t> operator()(std::chrono::nanoseconds time_limit) const {
+    return {use_awaitable, time_limit};
+  }
 
-/// The same around another token: `cancel_after(5s, libnet::as_tuple)`.
-template <class Token>
-CancelAfter<std::decay_t<Token>> cancel_after(std::chrono::nanoseconds time_limit, Token&& token) {
-  return {std::forward<Token>(token), time_limit};
-}
+  /// The same around another token: `cancel_after(5s, libnet::as_tuple)`.
+  template <class Token>
+  CancelAfter<std::decay_t<Token>> operator()(std::chrono::nanoseconds time_limit, Token&& token) const {
+    return {std::forward<Token>(token), time_limit};
+  }
+};
+inline constexpr cancel_after_t cancel_after{};
 
 namespace detail {
 
@@ -74,16 +79,10 @@ struct associated_time_limit<LimitedHandler<Handler>, Default> {
 template <class Initiation>
 concept InitiatesHere = requires(const Initiation& initiation, const error_code& code) { initiation.describe(code); };
 
-/// What Asio asks with whether a token fits a signature.
-template <class Initiation>
-inline constexpr bool is_archetype = false;
-template <class... Signatures>
-inline constexpr bool is_archetype<boost::asio::detail::initiation_archetype<Signatures...>> = true;
-
 template <class Initiation>
 class LimitedInitiation {
  public:
-  static_assert(InitiatesHere<Initiation> || is_archetype<Initiation>,
+  static_assert(InitiatesHere<Initiation> || is_initiation_archetype<Initiation>,
                 "libnet::cancel_after limits operations of libnet; use a timer and || for others");
 
   LimitedInitiation(Initiation initiation, std::chrono::nanoseconds limit)

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <libnet/detail/coroutine.hpp>
+#include <libnet/detail/asio/coroutine.hpp>
 #include <libnet/detail/recycling.hpp>
 #include <libnet/error.hpp>
 

@@ -101,7 +101,7 @@ void Acceptor::after_step() {
 }
 
 void Acceptor::deliver_all() {
-  while (loop_->alive() && deliver_next()) {
+  while (loop_->may_complete_more() && deliver_next()) {
   }
 }
 

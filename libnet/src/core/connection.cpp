@@ -135,7 +135,7 @@ inline bool Connection::may_deliver() const noexcept {
 }
 
 void Connection::deliver_due() {
-  while (loop_->alive() && deliver_next() && may_deliver()) {
+  while (loop_->may_complete_more() && deliver_next() && may_deliver()) {
   }
 }
 

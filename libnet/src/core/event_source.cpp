@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include <boost/asio/post.hpp>
-
 namespace libnet::core {
 
 EventSource::EventSource(std::shared_ptr<reactor::Loop> loop) : loop_(std::move(loop)) { loop_->add(*this); }
@@ -16,15 +14,22 @@ EventSource::~EventSource() {
 
 // --- handles -------------------------------------------------------------------------------------------------------
 
-/// The last handle may go in any thread, but what follows must happen inside the loop.
+/// The last handle may go in any thread, but what follows must happen inside the loop. The handle is then on its way there
+/// as a letter, and counts until it has arrived: so there is never a second letter of the same object.
 void EventSource::release_handle() noexcept {
   std::uint32_t count = handles_.load(std::memory_order_acquire);
   if (count > 1 && detail::only_thread()) return handles_.store(count - 1, std::memory_order_relaxed);
   while (count > 1) {
     if (handles_.compare_exchange_weak(count, count - 1, std::memory_order_acq_rel)) return;
   }
-  if (loop_->alive() && !loop_->owns_this_thread()) return release_inside_loop();
-  last_handle_gone();
+  if (!loop_->mailbox().send_from_outside(*this)) last_handle_gone();
+}
+
+void EventSource::deliver_letter() { release_handle(); }
+
+/// The loop has ended, and nobody else is inside it any more.
+void EventSource::discard_letter() noexcept {
+  if (handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) last_handle_gone();
 }
 
 void EventSource::last_handle_gone() noexcept {
@@ -37,25 +42,6 @@ void EventSource::last_handle_gone() noexcept {
   } else {
     wake();
   }
-}
-
-void EventSource::release_inside_loop() noexcept {
-  struct Release {
-    explicit Release(EventSource& released) noexcept : source(&released) {}
-    Release(Release&& other) noexcept : source(std::exchange(other.source, nullptr)) {}
-    Release(const Release&) = delete;
-    Release& operator=(const Release&) = delete;
-    /// Never called: the executor has ended, and nobody else is inside the loop any more.
-    ~Release() {
-      if (source != nullptr && source->handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        source->last_handle_gone();
-      }
-    }
-    void operator()() { std::exchange(source, nullptr)->release_handle(); }
-
-    EventSource* source;
-  };
-  asio::post(loop_->executor(), Release(*this));
 }
 
 bool EventSource::freeable() const noexcept {
@@ -129,17 +115,23 @@ void EventSource::wait(Operation& operation) {
 void EventSource::finish(Operation& operation, const error_code& result) {
   operation.result = result;
   completed_.push_back(operation);
+  loop_->note_result();
   wake();
 }
 
 void EventSource::complete_next() {
   Operation& operation = completed_.pop_front();
-  if (!operation.is_callback) return operation.complete();
-  try {
+  loop_->set_completing(true);  // an exception leaves it so until the next completion or turn
+  if (operation.is_callback) {
+    complete_callback(operation);
+  } else {
     operation.complete();
-  } catch (...) {
-    listener_threw(std::current_exception());
   }
+  loop_->set_completing(false);
+}
+
+void EventSource::complete_callback(Operation& operation) try { operation.complete(); } catch (...) {
+  listener_threw(std::current_exception());
 }
 
 void EventSource::finish_event_waiters(std::uint8_t event, const void* arguments) {

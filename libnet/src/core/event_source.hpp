@@ -115,9 +115,11 @@ class EventSource : public reactor::LoopObject, private reactor::Task, protected
 
   void run_task() final;
   void on_context_shutdown() noexcept final;
+  void complete_callback(Operation& operation);
   void finish_event_waiters(std::uint8_t event, const void* arguments);
-  void release_inside_loop() noexcept;
   void last_handle_gone() noexcept;
+  void deliver_letter() final;
+  void discard_letter() noexcept final;
   bool freeable() const noexcept;
   void update_work() noexcept;
 

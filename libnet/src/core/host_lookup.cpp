@@ -4,37 +4,48 @@
 #include <utility>
 
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
 
 namespace libnet::core {
 
 namespace asio = boost::asio;
 
-/// Shared by the one who asks and the one who answers. The handler is empty once nobody wants to know.
-struct HostLookup::State : std::enable_shared_from_this<State> {
+/// Shared by the one who asks and the one who answers. The handler is empty once nobody wants to know. The answer comes
+/// back as a letter.
+struct HostLookup::State final : reactor::Letter, std::enable_shared_from_this<State> {
   std::string host;
+  std::shared_ptr<reactor::Mailbox> mailbox;
 
   std::mutex mutex;
-  asio::any_io_executor executor;
   Handler handler;
   bool answered = false;
+  Error error;
+  std::vector<LookupAddress> found;
+  std::shared_ptr<State> keep;  // while the letter is under way
 
-  void deliver(Error error, std::vector<LookupAddress> addresses);
+  void answer(Error reason, std::vector<LookupAddress> addresses);
+  void deliver_letter() override;
+  void discard_letter() noexcept override { const auto last = std::move(keep); }
   Handler take_handler();
 };
 
-/// Posts under the lock: the context cannot end meanwhile, since its end destroys the HostLookup, which takes the lock.
-void HostLookup::State::deliver(Error error, std::vector<LookupAddress> addresses) {
+void HostLookup::State::answer(Error reason, std::vector<LookupAddress> addresses) {
   const std::lock_guard lock(mutex);
-  if (!handler || std::exchange(answered, true)) return;
-  if (!error && addresses.empty()) error = Error(error_code(asio::error::host_not_found));
-  if (error && error.operation().empty()) {
-    error = Error(error.code(), ErrorInfo{.operation = "getaddrinfo", .host = host});
+  if (!handler || answered) return;
+  if (!reason && addresses.empty()) reason = Error(error_code(asio::error::host_not_found));
+  if (reason && reason.operation().empty()) {
+    reason = Error(reason.code(), ErrorInfo{.operation = "getaddrinfo", .host = host});
   }
-  asio::post(executor, [state = shared_from_this(), error = std::move(error), found = std::move(addresses)]() mutable {
-    const Handler wanted = state->take_handler();
-    if (wanted) wanted(error, std::move(found));
-  });
+  answered = true;
+  error = std::move(reason);
+  found = std::move(addresses);
+  keep = shared_from_this();
+  if (!mailbox->send(*this)) keep.reset();  // the caller holds another reference
+}
+
+void HostLookup::State::deliver_letter() {
+  const auto self = std::move(keep);
+  const Handler wanted = take_handler();
+  if (wanted) wanted(error, std::move(found));
 }
 
 HostLookup::Handler HostLookup::State::take_handler() {
@@ -45,7 +56,7 @@ HostLookup::Handler HostLookup::State::take_handler() {
 LookupPromise::~LookupPromise() { answer(error_code(asio::error::operation_aborted), {}); }
 
 void LookupPromise::answer(Error error, std::vector<LookupAddress> addresses) {
-  state_->deliver(std::move(error), std::move(addresses));
+  state_->answer(std::move(error), std::move(addresses));
 }
 
 bool LookupPromise::wanted() const noexcept {
@@ -57,7 +68,7 @@ HostLookup::HostLookup(reactor::Loop& loop, const Lookup& lookup, const std::str
                        Handler handler)
     : state_(std::make_shared<State>()) {
   state_->host = host;
-  state_->executor = loop.executor();
+  state_->mailbox = loop.shared_mailbox();
   state_->handler = std::move(handler);
   LookupAnswer answer(std::make_shared<LookupPromise>(state_));
   try {
@@ -68,10 +79,6 @@ HostLookup::HostLookup(reactor::Loop& loop, const Lookup& lookup, const std::str
   }
 }
 
-HostLookup::~HostLookup() {
-  const Handler unwanted = state_->take_handler();
-  const std::lock_guard lock(state_->mutex);
-  state_->executor = {};
-}
+HostLookup::~HostLookup() { const Handler unwanted = state_->take_handler(); }
 
 }  // namespace libnet::core

@@ -6,7 +6,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
-#include "libnet/detail/coroutine.hpp"
+#include "libnet/detail/asio/coroutine.hpp"
 #include "libnet/server.hpp"
 
 namespace libnet::core {

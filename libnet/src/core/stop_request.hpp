@@ -2,10 +2,8 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <stop_token>
-
-#include <boost/asio/post.hpp>
+#include <utility>
 
 #include "reactor/loop.hpp"
 
@@ -15,22 +13,39 @@ namespace libnet::core {
 class StopRequest {
  public:
   StopRequest(reactor::Loop& loop, const std::stop_token& token, std::function<void()> action)
-      : action_(std::make_shared<std::function<void()>>(std::move(action))),
-        callback_(token, Post{loop.executor(), action_}) {}
+      : request_(std::make_shared<Request>(loop.shared_mailbox(), std::move(action))),
+        callback_(token, Send{request_}) {}
+  StopRequest(const StopRequest&) = delete;
+  StopRequest& operator=(const StopRequest&) = delete;
+  ~StopRequest() { request_->wanted = false; }
 
  private:
-  struct Post {
-    void operator()() const {
-      boost::asio::post(executor, [weak = action] {
-        if (const auto alive = weak.lock()) (*alive)();
-      });
+  struct Request final : reactor::Letter {
+    Request(std::shared_ptr<reactor::Mailbox> to, std::function<void()> what)
+        : mailbox(std::move(to)), action(std::move(what)) {}
+
+    void deliver_letter() override {
+      const auto self = std::move(keep);
+      if (wanted) action();
     }
-    boost::asio::any_io_executor executor;
-    std::weak_ptr<std::function<void()>> action;
+    void discard_letter() noexcept override { const auto last = std::move(keep); }
+
+    std::shared_ptr<reactor::Mailbox> mailbox;
+    std::function<void()> action;
+    std::shared_ptr<Request> keep;  // while the letter is under way
+    bool wanted = true;             // used inside the loop only
   };
 
-  std::shared_ptr<std::function<void()>> action_;
-  std::stop_callback<Post> callback_;
+  struct Send {
+    void operator()() const noexcept {
+      request->keep = request;
+      if (!request->mailbox->send(*request)) request->keep.reset();
+    }
+    std::shared_ptr<Request> request;
+  };
+
+  std::shared_ptr<Request> request_;
+  std::stop_callback<Send> callback_;
 };
 
 }  // namespace libnet::core

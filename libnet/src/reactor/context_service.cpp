@@ -1,10 +1,12 @@
 #include "reactor/context_service.hpp"
 
 #include <stdexcept>
+#include <utility>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/strand.hpp>
 
+#include "libnet/detail/asio/strand_identity.hpp"
 #include "libnet/error.hpp"
 #include "reactor/epoll_reactor.hpp"
 
@@ -32,40 +34,61 @@ bool is_context_executor(const asio::any_io_executor& executor) {
   return targets_io_context(executor, std::make_integer_sequence<unsigned, 8>());
 }
 
-bool is_strand(const asio::any_io_executor& executor) {
-  if (executor.target<asio::strand<ContextExecutor>>() != nullptr) return true;
+/// What all copies of a strand share; null if the executor is no strand, or one of something else than an io_context.
+const void* strand_identity(const asio::any_io_executor& executor) {
+  if (const auto* plain = executor.target<asio::strand<ContextExecutor>>()) return detail::identity_of(*plain);
   const auto* erased = executor.target<asio::strand<asio::any_io_executor>>();
-  if (erased == nullptr) return false;
+  if (erased == nullptr) return nullptr;
   const asio::any_io_executor inner = erased->get_inner_executor();
-  return is_context_executor(inner) || is_strand(inner);
+  const bool leads_to_context = is_context_executor(inner) || strand_identity(inner) != nullptr;
+  return leads_to_context ? detail::identity_of(*erased) : nullptr;
 }
 
 }  // namespace
 
 std::shared_ptr<Loop> Loop::of(const asio::any_io_executor& executor) {
   const bool native = executor && is_context_executor(executor);
-  if (!native && !(executor && is_strand(executor))) {
+  const void* const strand = executor && !native ? strand_identity(executor) : nullptr;
+  if (!native && strand == nullptr) {
     throw std::invalid_argument("libnet: the executor must be one of an io_context, or a strand of one");
   }
   auto& context = static_cast<asio::io_context&>(asio::query(executor, asio::execution::context));
   auto& service = asio::use_service<ContextService>(context);
-  return native ? service.context_loop(context, context.get_executor()) : service.strand_loop(context, executor);
+  return native ? service.context_loop(context, context.get_executor())
+                : service.strand_loop(context, executor, strand);
 }
 
 std::shared_ptr<Loop> ContextService::context_loop(asio::io_context& context, const asio::any_io_executor& executor) {
   const std::lock_guard lock(mutex_);
-  if (!context_loop_) context_loop_ = std::make_shared<Loop>(context, executor, kind());
+  if (!context_loop_) context_loop_ = std::make_shared<Loop>(*this, waker(context), context, executor, kind());
   return context_loop_;
 }
 
-std::shared_ptr<Loop> ContextService::strand_loop(asio::io_context& context, const asio::any_io_executor& strand) {
-  auto loop = std::make_shared<Loop>(context, strand, ReactorKind::portable);
+std::shared_ptr<Loop> ContextService::strand_loop(asio::io_context& context, const asio::any_io_executor& strand,
+                                                  const void* identity) {
   const std::lock_guard lock(mutex_);
-  if (strand_loops_.size() == strand_loops_.capacity()) {
-    std::erase_if(strand_loops_, [](const auto& old) { return old.expired(); });
+  StrandLoop& entry = strand_loops_.try_emplace(identity).first->second;
+  if (auto loop = entry.weak.lock()) return loop;
+  try {
+    auto loop = std::make_shared<Loop>(*this, waker(context), context, strand, ReactorKind::portable);
+    entry = {loop, loop.get()};
+    return loop;
+  } catch (...) {
+    strand_loops_.erase(identity);
+    throw;
   }
-  strand_loops_.push_back(loop);
-  return loop;
+}
+
+/// Another loop may serve the strand already: this one could not be shared any more when that was asked for.
+void ContextService::forget(const Loop& loop) noexcept {
+  const std::lock_guard lock(mutex_);
+  const auto entry = strand_loops_.find(strand_identity(loop.executor()));
+  if (entry != strand_loops_.end() && entry->second.loop == &loop) strand_loops_.erase(entry);
+}
+
+Waker& ContextService::waker(asio::io_context& context) {
+  if (!waker_) waker_.emplace(context);
+  return *waker_;
 }
 
 ReactorKind ContextService::kind() const noexcept { return chosen_.value_or(default_kind); }
@@ -78,10 +101,11 @@ void ContextService::choose(ReactorKind kind) {
 
 void ContextService::shutdown() noexcept {
   if (context_loop_) context_loop_->shutdown();
-  for (const auto& weak : strand_loops_) {
-    if (const auto loop = weak.lock()) loop->shutdown();
+  for (const auto& entry : std::exchange(strand_loops_, {})) {
+    if (const auto loop = entry.second.weak.lock()) loop->shutdown();
   }
   context_loop_.reset();
+  if (waker_) waker_->shutdown();
 }
 
 }  // namespace libnet::reactor

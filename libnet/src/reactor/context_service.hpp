@@ -3,43 +3,54 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <vector>
+#include <unordered_map>
 
-#include <boost/asio/io_context.hpp>
-// Asio's inner headers want that one first.
-#include <boost/asio/detail/reactor.hpp>
 #include <boost/asio/execution_context.hpp>
+#include <boost/asio/io_context.hpp>
 
+#include "libnet/detail/asio/watched_descriptor.hpp"
 #include "reactor/loop.hpp"
+#include "reactor/waker.hpp"
 
 namespace libnet::reactor {
 
-/// What belongs to one io_context: its loop, the loops of its strands, and their end when the context ends.
+/// What belongs to one io_context: its loop, the loops of its strands, what wakes them all from other threads, and their
+/// end when the context ends.
 class ContextService final : public asio::execution_context::service {
  public:
   static asio::execution_context::id id;
 
-  /// Services end in the reverse order of their making: that of Asio's reactor, which ours uses, has to end after this.
-  explicit ContextService(asio::execution_context& context) : service(context) {
-    asio::use_service<asio::detail::reactor>(context);
-  }
+  explicit ContextService(asio::execution_context& context) : service(context) { detail::make_asio_reactor(context); }
 
   /// The loop of the context's own executor.
   std::shared_ptr<Loop> context_loop(asio::io_context& context, const asio::any_io_executor& executor);
 
-  /// A new loop for objects that share a strand.
-  std::shared_ptr<Loop> strand_loop(asio::io_context& context, const asio::any_io_executor& strand);
+  /// The loop of a strand: that of the objects which are on the strand already, if there are any.
+  /// @param identity  What all copies of the strand share.
+  std::shared_ptr<Loop> strand_loop(asio::io_context& context, const asio::any_io_executor& strand,
+                                    const void* identity);
+
+  /// A strand's loop is being destroyed.
+  void forget(const Loop& loop) noexcept;
 
   void choose(ReactorKind kind);
 
  private:
+  /// A loop lives as long as its objects. It keeps its strand, whose identity is therefore no other strand's meanwhile.
+  struct StrandLoop {
+    std::weak_ptr<Loop> weak;
+    const Loop* loop;
+  };
+
   void shutdown() noexcept override;
   ReactorKind kind() const noexcept;
+  Waker& waker(asio::io_context& context);
 
   std::mutex mutex_;
   std::optional<ReactorKind> chosen_;
+  std::optional<Waker> waker_;  // before the loops, which use it to their end
   std::shared_ptr<Loop> context_loop_;
-  std::vector<std::weak_ptr<Loop>> strand_loops_;
+  std::unordered_map<const void*, StrandLoop> strand_loops_;
 };
 
 }  // namespace libnet::reactor

@@ -5,11 +5,9 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
-#include <new>
 #include <utility>
 
 #include <boost/asio/defer.hpp>
-#include <boost/asio/detail/reactor_op.hpp>
 
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -27,33 +25,11 @@ constexpr std::size_t events_per_turn = 256;
 // After a turn of so many events more have often come meanwhile. Looking costs one system call, the way through Asio two.
 constexpr int busy_turn = 4;
 
-// Other handlers of the context wait meanwhile.
-constexpr int turns_per_wake = 4;
-
 using detail::last_error;
 
 }  // namespace
 
-/// Asio watches our set through this operation, which stays for ever: each time the set has news it is asked to perform,
-/// rings, and says that it is not done. Asio's signals are made the same way. A wait that completes would do as well,
-/// but Asio makes a system call for each one that it starts.
-class EpollReactor::Bell final : public asio::detail::reactor_op {
- public:
-  explicit Bell(EpollReactor& reactor) noexcept : reactor_op({}, &Bell::perform, &Bell::free), reactor_(reactor) {}
-
- private:
-  static status perform(reactor_op* base) {
-    static_cast<Bell*>(base)->reactor_.ring();
-    return not_done;
-  }
-  static void free(void*, asio::detail::operation* base, const error_code&, std::size_t) {
-    delete static_cast<Bell*>(base);
-  }
-
-  EpollReactor& reactor_;
-};
-
-EpollReactor::EpollReactor(Loop& loop) : loop_(loop), asio_(asio::use_service<asio::detail::reactor>(loop.context())) {
+EpollReactor::EpollReactor(Loop& loop) : loop_(loop), watched_set_(loop.context(), *this) {
   for (const auto open : {&EpollReactor::open_set, &EpollReactor::open_timer, &EpollReactor::watch_set}) {
     const int code = (this->*open)();
     if (code == 0) continue;
@@ -78,12 +54,7 @@ int EpollReactor::open_timer() {
   return ::epoll_ctl(set_, EPOLL_CTL_ADD, timer_, &event) != 0 ? errno : 0;
 }
 
-int EpollReactor::watch_set() try {
-  asio_.init_task();
-  return asio_.register_internal_descriptor(asio::detail::reactor::read_op, set_, registration_, new Bell(*this));
-} catch (const std::bad_alloc&) {
-  return ENOMEM;
-}
+int EpollReactor::watch_set() { return watched_set_.start(set_); }
 
 error_code EpollReactor::attach(Watch& watch, int descriptor) {
   epoll_event event{};
@@ -117,33 +88,35 @@ void EpollReactor::wake_at(TimePoint when) {
   ::timerfd_settime(timer_, TFD_TIMER_ABSTIME, &setting, nullptr);
 }
 
-struct EpollReactor::WakeHandler {
+struct EpollReactor::CollectHandler {
   using allocator_type = detail::RecyclingAllocator<void>;
   allocator_type get_allocator() const noexcept { return {}; }
 
   void operator()() const {
     if (!loop->alive()) return;
-    reactor->rung_ = false;
-    reactor->on_wake();
+    reactor->collection_posted_ = false;
+    reactor->wake_up();
   }
 
   std::shared_ptr<Loop> loop;
   EpollReactor* reactor;
 };
 
-/// Asio holds a lock while it asks an operation to perform: what the news are is looked at in a handler.
-void EpollReactor::ring() {
-  if (rung_) return;
-  asio::defer(loop_.context().get_executor(), WakeHandler{loop_.shared_from_this(), this});
-  rung_ = true;
+/// The set has events. Asio holds a lock here, so they are collected later, in a handler.
+void EpollReactor::on_descriptor_ready() { post_collection(); }
+
+void EpollReactor::post_collection() {
+  if (collection_posted_) return;
+  asio::defer(loop_.context().get_executor(), CollectHandler{loop_.shared_from_this(), this});
+  collection_posted_ = true;
 }
 
-void EpollReactor::on_wake() {
+void EpollReactor::wake_up() {
   int events = collect_events();
   loop_.run_turn();
-  for (int turns = 1; turns < turns_per_wake && events >= busy_turn && loop_.may_go_on(); ++turns) {
+  for (int turns = 1; turns < turns_per_wake_up && events >= busy_turn && loop_.may_go_on(); ++turns) {
     events = collect_events();
-    if (events != 0) loop_.run_turn();
+    if (events != 0) loop_.run_further_turn();
   }
 }
 
@@ -152,7 +125,7 @@ int EpollReactor::collect_events() {
   std::array<epoll_event, events_per_turn> events;
   const int count = ::epoll_wait(set_, events.data(), static_cast<int>(events.size()), 0);
   if (count > 0) loop_.announce_turn();
-  if (count == static_cast<int>(events.size())) ring();  // of the rest no edge tells
+  if (count == static_cast<int>(events.size())) post_collection();  // no edge announces the rest
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     auto* watch = static_cast<Watch*>(event.data.ptr);
@@ -166,8 +139,7 @@ int EpollReactor::collect_events() {
 }
 
 void EpollReactor::shutdown() noexcept {
-  if (registration_ != nullptr) asio_.deregister_internal_descriptor(set_, registration_);
-  if (registration_ != nullptr) asio_.cleanup_descriptor_data(registration_);
+  watched_set_.stop();
   for (int* const descriptor : {&set_, &timer_}) {
     if (*descriptor >= 0) ::close(std::exchange(*descriptor, -1));
   }

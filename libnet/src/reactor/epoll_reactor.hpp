@@ -1,11 +1,11 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-// Asio's inner headers want that one first.
-#include <boost/asio/detail/reactor.hpp>
+
+#include "libnet/detail/asio/watched_descriptor.hpp"
 
 // Asio may have been told to do without epoll; what it uses then cannot watch a set of ours.
-#if defined(BOOST_ASIO_HAS_EPOLL) && !defined(BOOST_ASIO_HAS_IO_URING_AS_DEFAULT)
+#if defined(BOOST_ASIO_HAS_EPOLL) && defined(LIBNET_HAS_WATCHED_DESCRIPTORS)
 #define LIBNET_HAS_EPOLL 1
 #endif
 
@@ -31,22 +31,22 @@ class EpollReactor final : public Reactor {
   void shutdown() noexcept override;
 
  private:
-  class Bell;
-  struct WakeHandler;
+  friend class detail::WatchedDescriptor<EpollReactor>;
+  struct CollectHandler;
 
   int open_set();
   int open_timer();
   int watch_set();
-  void ring();
-  void on_wake();
+  void on_descriptor_ready();
+  void post_collection();
+  void wake_up();
   int collect_events();
 
   Loop& loop_;
-  asio::detail::reactor& asio_;                                // of the context, as all that is Asio's here
-  asio::detail::reactor::per_descriptor_data registration_{};  // of the set, there
+  detail::WatchedDescriptor<EpollReactor> watched_set_;
   int set_ = -1;
   int timer_ = -1;
-  bool rung_ = false;
+  bool collection_posted_ = false;
 };
 
 }  // namespace libnet::reactor

@@ -7,6 +7,7 @@
 #include <boost/asio/strand.hpp>
 
 #include "libnet/detail/recycling.hpp"
+#include "reactor/context_service.hpp"
 #include "reactor/epoll_reactor.hpp"
 #include "reactor/portable_reactor.hpp"
 #include "reactor/thread_check.hpp"
@@ -14,10 +15,6 @@
 namespace libnet::reactor {
 
 namespace {
-
-// A listener that answers at once and is answered at once may keep a turn busy for ever; other handlers of the context
-// get their chance after this many rounds.
-constexpr int max_rounds = 8;
 
 std::unique_ptr<Reactor> make_reactor(Loop& loop) {
 #ifdef LIBNET_HAS_EPOLL
@@ -28,14 +25,35 @@ std::unique_ptr<Reactor> make_reactor(Loop& loop) {
 
 }  // namespace
 
-Loop::Loop(asio::io_context& context, asio::any_io_executor executor, ReactorKind kind)
-    : context_(&context),
+Loop::Loop(ContextService& service, Waker& waker, asio::io_context& context, asio::any_io_executor executor,
+           ReactorKind kind)
+    : service_(service),
+      context_(&context),
       executor_(std::move(executor)),
       kind_(kind),
+      mailbox_(std::make_shared<Mailbox>(*this, waker)),
       reactor_(make_reactor(*this)),
       native_(executor_ == asio::any_io_executor(context.get_executor())) {}
 
-Loop::~Loop() { shutdown(); }
+Loop::~Loop() {
+  if (alive() && !native_) service_.forget(*this);
+  shutdown();
+}
+
+/// The objects of a plain context are made by its thread.
+std::unique_lock<std::mutex> Loop::lock_objects() noexcept {
+  return native_ ? std::unique_lock<std::mutex>() : std::unique_lock(objects_mutex_);
+}
+
+void Loop::add(LoopObject& object) noexcept {
+  const auto lock = lock_objects();
+  objects_.push_back(object);
+}
+
+void Loop::remove(LoopObject& object) noexcept {
+  const auto lock = lock_objects();
+  objects_.remove(object);
+}
 
 struct Loop::TurnHandler {
   using allocator_type = detail::RecyclingAllocator<void>;
@@ -76,6 +94,7 @@ class Loop::TurnScope {
   explicit TurnScope(Loop& loop) : keep_(loop.shared_from_this()), loop_(loop) {
     loop_.in_turn_.store(true, std::memory_order_relaxed);
     loop_.now_known_ = false;
+    loop_.completing_ = false;
     loop_.last_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   }
   TurnScope(const TurnScope&) = delete;
@@ -96,6 +115,11 @@ class Loop::TurnScope {
 };
 
 void Loop::run_turn() {
+  if (!in_turn()) known_results_ = 0;
+  run_further_turn();
+}
+
+void Loop::run_further_turn() {
 #ifndef NDEBUG
   const bool elsewhere = last_thread_.load(std::memory_order_relaxed) != std::this_thread::get_id();
   if (in_turn() && elsewhere) trap_wrong_thread("io_context::run, with the epoll reactor,");
@@ -111,17 +135,26 @@ void Loop::run_turn() {
 }
 
 void Loop::run_rounds() {
-  for (int round = 0; round < max_rounds && !ready_.empty(); ++round) {
+  for (int round = 0; round < rounds_per_turn && !ready_.empty() && may_complete_more(); ++round) {
     ++round_;
     List<Task> current;
     current.prepend(ready_);
-    struct PutBack {
-      ~PutBack() { ready.prepend(rest); }
-      List<Task>& ready;
+    struct Round {
+      ~Round() {
+        loop.ready_.prepend(rest);
+        loop.current_round_ = nullptr;
+      }
+      Loop& loop;
       List<Task>& rest;
-    } const put_back{ready_, current};
+    } const scope{*this, current};
+    current_round_ = &current;
     while (!current.empty()) current.pop_front().run_task();
   }
+}
+
+/// Whose step has not come in this round is the first in the next wake-up, before those who have used this one up.
+void Loop::end_round() noexcept {
+  if (current_round_ != nullptr) ready_.prepend(*current_round_);
 }
 
 void Loop::settle_work() noexcept {
@@ -250,11 +283,12 @@ bool Loop::owns_this_thread() const noexcept {
   return last == std::this_thread::get_id() || last == std::thread::id() || runs_here(executor_);
 }
 
+/// The mailbox is closed last: who finds it closed may act at once, in any thread, on an object that has been dealt with.
 void Loop::shutdown() noexcept {
   if (!alive()) return;
   reactor_->shutdown();
   context_ = nullptr;
-  if (!native_) executor_ = {};  // Asio's strands must not outlive their context
+  known_results_ = known_results_per_wake_up;
   while (!timers_.empty()) timers_.front().timer->stop();
   while (!ready_.empty()) ready_.pop_front();
   while (!objects_.empty()) {
@@ -262,6 +296,8 @@ void Loop::shutdown() noexcept {
     List<LoopObject>::remove(object);
     object.on_context_shutdown();
   }
+  mailbox_->close();
+  if (!native_) executor_ = {};  // Asio's strands must not outlive their context
 }
 
 }  // namespace libnet::reactor

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -14,30 +15,21 @@
 #include "libnet/detail/intrusive_list.hpp"
 #include "libnet/errc.hpp"
 #include "libnet/reactor.hpp"
+#include "reactor/fairness.hpp"
+#include "reactor/mailbox.hpp"
+#include "reactor/task.hpp"
 
 /// Readiness, the turn of the loop, the clock, and what keeps the loop running: all on a Boost.Asio io_context.
 namespace libnet::reactor {
 
 namespace asio = boost::asio;
 
-using detail::List;
-using detail::ListNode;
-
+class ContextService;
 class Loop;
 
 using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 using Duration = Clock::duration;
-
-/// Something that is due: an element of the ready list. It must not be destroyed while `queued()`.
-class Task : public ListNode<Task> {
- public:
-  virtual void run_task() = 0;
-  bool queued() const noexcept { return linked(); }
-
- protected:
-  ~Task() = default;
-};
 
 /// A deadline. Timers never keep the loop running. Stopped by its destructor.
 class Timer {
@@ -108,8 +100,9 @@ class Reactor {
   virtual void shutdown() noexcept = 0;
 };
 
-/// Lives in the list of a loop, so that the end of the io_context can reach it.
-class LoopObject : public ListNode<LoopObject> {
+/// Lives in the list of a loop, so that the end of the io_context can reach it. As a letter it brings the news from
+/// another thread that its last handle has gone.
+class LoopObject : public ListNode<LoopObject>, public Letter {
  public:
   /// The io_context ends: drop listeners and handlers, run no user code.
   virtual void on_context_shutdown() noexcept = 0;
@@ -118,7 +111,8 @@ class LoopObject : public ListNode<LoopObject> {
   ~LoopObject() = default;
 };
 
-/// One loop: an executor, its ready list, its clock. Sockets of a plain io_context share one; a strand has its own.
+/// One loop: an executor, its ready list, its clock. The objects of a plain io_context share one, and so do those of one
+/// strand; a strand's loop lives as long as it has objects.
 ///
 /// It may outlive its io_context: then `alive()` is false and every call does nothing.
 class Loop : public std::enable_shared_from_this<Loop> {
@@ -126,7 +120,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// The loop that serves `executor`. Its context must be an io_context, else std::invalid_argument.
   static std::shared_ptr<Loop> of(const asio::any_io_executor& executor);
 
-  Loop(asio::io_context& context, asio::any_io_executor executor, ReactorKind kind);
+  Loop(ContextService& service, Waker& waker, asio::io_context& context, asio::any_io_executor executor,
+       ReactorKind kind);
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
   ~Loop();
@@ -135,6 +130,10 @@ class Loop : public std::enable_shared_from_this<Loop> {
   bool alive() const noexcept { return context_ != nullptr; }
   ReactorKind kind() const noexcept { return kind_; }
   Reactor& reactor() noexcept { return *reactor_; }
+
+  /// How other threads reach this loop. May be kept by who outlives the loop.
+  Mailbox& mailbox() noexcept { return *mailbox_; }
+  const std::shared_ptr<Mailbox>& shared_mailbox() const noexcept { return mailbox_; }
 
   /// Puts the task into the ready list (once) and makes sure that a turn comes. Not from inside `Task::run_task` of a
   /// task that is still queued; a task may schedule itself: it then runs again in the next round.
@@ -155,12 +154,28 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// `by` more (or fewer) objects want the loop to go on. Takes effect at the end of a turn.
   void count_work(int by) noexcept { work_ += by; }
 
-  void add(LoopObject& object) noexcept { objects_.push_back(object); }
-  void remove(LoopObject& object) noexcept { objects_.remove(object); }
+  /// An object may be made on a strand by a thread outside it.
+  void add(LoopObject& object) noexcept;
+  void remove(LoopObject& object) noexcept;
 
-  /// Runs one turn: expired timers, then the ready list in a bounded number of rounds. What is left gets a turn of its
-  /// own. An exception that leaves a task passes through; the rest is delivered by the next turn.
+  /// Runs the first turn of a wake-up: expired timers, then the ready list in a bounded number of rounds. What is left
+  /// gets a wake-up of its own. An exception that leaves a task passes through; the rest is delivered by the next turn.
   void run_turn();
+  /// Runs another turn of the same wake-up.
+  void run_further_turn();
+
+  /// Whether another completion may be delivered now: who delivers in a loop asks before each. False when the io_context
+  /// has ended, or when in this wake-up `known_results_per_wake_up` operations were started by completion handlers and had
+  /// their results at once: then the round ends, and what waits gets another wake-up, those first whose step did not come.
+  bool may_complete_more() noexcept {
+    if (known_results_ < known_results_per_wake_up) return true;
+    end_round();
+    return false;
+  }
+  /// A completion handler runs, or has returned.
+  void set_completing(bool completing) noexcept { completing_ = completing; }
+  /// An operation has its result. It was known at once if a completion handler is running: that has started it.
+  void note_result() noexcept { known_results_ += static_cast<int>(completing_); }
 
   /// The caller is going to schedule tasks and then to run a turn: none has to be posted for them.
   void announce_turn() noexcept { turn_announced_ = true; }
@@ -183,7 +198,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// allowed, and so is what comes between its runs.
   bool on_right_thread() const noexcept;
 
-  /// True if the calling thread can be sure that nobody else is inside the loop now.
+  /// True if the calling thread can be sure that nobody else is inside the loop now. From any thread, as long as the
+  /// mailbox is open.
   bool owns_this_thread() const noexcept;
 
   void shutdown() noexcept;
@@ -193,17 +209,14 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// True if the loop runs on the context's own executor, so that any handler of the context is inside the loop.
   bool uses_context_executor() const noexcept { return native_; }
 
-  /// Asio counts a pending wait as work; these take that back, and give it again when the wait has ended. Only from
-  /// inside the loop: reaching zero outside `run()` would stop the context.
-  void discount_wait() noexcept { context_->get_executor().on_work_finished(); }
-  void recount_wait() noexcept { context_->get_executor().on_work_started(); }
-
  private:
   friend class Timer;
   class TurnScope;
 
   struct TurnHandler;
+  std::unique_lock<std::mutex> lock_objects() noexcept;
   void run_rounds();
+  void end_round() noexcept;
   void settle_work() noexcept;
   void run_expired_timers();
   void heap_place(std::size_t position) noexcept;
@@ -215,20 +228,26 @@ class Loop : public std::enable_shared_from_this<Loop> {
     Timer* timer;
   };
 
+  ContextService& service_;
   asio::io_context* context_;
   asio::any_io_executor executor_;
   ReactorKind kind_;
+  std::shared_ptr<Mailbox> mailbox_;
   std::unique_ptr<Reactor> reactor_;
   List<Task> ready_;
+  List<Task>* current_round_ = nullptr;  // tasks whose step has not come yet
+  std::mutex objects_mutex_;             // locked for strands only
   List<LoopObject> objects_;
   std::vector<HeapEntry> timers_;
   TimePoint now_{};
   TimePoint wake_time_ = TimePoint::max();
   std::int64_t work_ = 0;
   std::uint64_t round_ = 0;
+  int known_results_ = 0;                       // in this wake-up
   std::atomic<std::thread::id> last_thread_{};  // of the last turn
   std::atomic<bool> in_turn_{false};            // atomic only for calls from the wrong thread, which are then seen
   bool native_;
+  bool completing_ = false;
   bool holding_work_ = false;
   bool turn_posted_ = false;
   bool turn_announced_ = false;

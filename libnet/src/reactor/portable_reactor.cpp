@@ -11,6 +11,11 @@ namespace libnet::reactor {
 
 namespace {
 
+/// Asio counts a pending wait as work. These take that back, and give it again when the wait has ended. Only from inside
+/// the context: reaching zero outside `run()` would stop it.
+void discount_wait(asio::io_context& context) noexcept { context.get_executor().on_work_finished(); }
+void recount_wait(asio::io_context& context) noexcept { context.get_executor().on_work_started(); }
+
 /// Asio's waits run on the context's own executor, so that each counts as exactly one piece of work; what they found is
 /// then carried to the loop's executor (a strand), if that is another.
 template <class Action>
@@ -69,7 +74,7 @@ struct PortableReactor::WaitHandler {
 
   void operator()(const error_code& error) const {
     if (!loop->alive()) return;
-    loop->recount_wait();
+    recount_wait(loop->context());
     inside_loop(loop, [self = *this, error] {
       if (self.loop->alive()) self.done(error);
     });
@@ -96,7 +101,7 @@ void PortableReactor::Registration::start(Loop& loop, Direction& direction) {
   using asio::posix::descriptor_base;
   const auto kind = &direction == &read ? descriptor_base::wait_read : descriptor_base::wait_write;
   descriptor_->async_wait(kind, WaitHandler{loop.shared_from_this(), shared_from_this(), &direction});
-  loop.discount_wait();
+  discount_wait(loop.context());
 }
 
 PortableReactor::PortableReactor(Loop& loop) : loop_(loop) { timer_.emplace(loop.context()); }
@@ -138,20 +143,22 @@ void PortableReactor::await(Watch& watch, bool reading) {
   loop_.request_turn();
 }
 
+/// The wait may be as long as the time limit of an object that has gone: it does not keep the loop.
 struct PortableReactor::TimerHandler {
   using allocator_type = detail::RecyclingAllocator<void>;
   allocator_type get_allocator() const noexcept { return {}; }
 
   void operator()(const error_code& error) const {
-    if (!loop->alive()) return;
-    loop->recount_wait();
-    if (error) return;
-    inside_loop(loop, [self = *this] {
-      if (self.loop->alive()) self.loop->run_turn();
+    recount_wait(*context);
+    const auto loop = weak_loop.lock();
+    if (error || !loop || !loop->alive()) return;
+    inside_loop(loop, [loop] {
+      if (loop->alive()) loop->run_turn();
     });
   }
 
-  std::shared_ptr<Loop> loop;
+  asio::io_context* context;
+  std::weak_ptr<Loop> weak_loop;
 };
 
 void PortableReactor::wake_at(TimePoint when) { wake_time_ = when; }
@@ -159,8 +166,8 @@ void PortableReactor::wake_at(TimePoint when) { wake_time_ = when; }
 void PortableReactor::start_timer_wait() {
   if (wake_time_ == TimePoint::max()) return;
   timer_->expires_at(std::exchange(wake_time_, TimePoint::max()));
-  timer_->async_wait(TimerHandler{loop_.shared_from_this()});
-  loop_.discount_wait();
+  timer_->async_wait(TimerHandler{&loop_.context(), loop_.weak_from_this()});
+  discount_wait(loop_.context());
 }
 
 void PortableReactor::end_turn() {

@@ -9,7 +9,7 @@
 
 /// The pieces of Asio's coroutines that have no public name. `asio::use_awaitable` and `asio::co_spawn` are made of them
 /// and could do the same; but a frame of theirs holds an executor or a handler several times over, and has no room for
-/// the operation. What libnet knows of Asio's inner side is in this header.
+/// the operation. This folder has all that libnet takes from Asio's inner side.
 namespace libnet::detail {
 
 namespace asio = boost::asio;
