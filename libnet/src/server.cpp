@@ -22,9 +22,16 @@ Acceptor* usable(Acceptor* acceptor, const char* function) {
   return acceptor;
 }
 
+/// What may be given to one socket may not do for all that a server accepts.
+void check(const SocketOptions& accepted) {
+  if (accepted.fd) throw SystemError(Error(Errc::invalid_argument, "open"));
+  if (accepted.type_of_service) core::check_type_of_service(*accepted.type_of_service);
+}
+
 }  // namespace
 
 void Server::open(const executor_type& executor, const ServerOptions& options) {
+  check(options.socket);
   acceptor_ = new Acceptor(reactor::Loop::of(executor), options);
   acceptor_->add_handle();
 }

@@ -41,14 +41,10 @@ std::unique_ptr<transport::Transport> take_over(const std::shared_ptr<reactor::L
   return made;
 }
 
-void check_type_of_service(int value) {
-  if (value < 0 || value > 255) throw SystemError(Error(Errc::out_of_range, "set_type_of_service"));
-}
-
 }  // namespace
 
 void Socket::open(const executor_type& executor, const SocketOptions& options) {
-  if (options.type_of_service) check_type_of_service(*options.type_of_service);
+  if (options.type_of_service) core::check_type_of_service(*options.type_of_service);
   const auto loop = reactor::Loop::of(executor);
   std::unique_ptr<transport::Transport> transport;
   if (options.fd) check_descriptor(*options.fd);
@@ -278,7 +274,7 @@ Socket& Socket::set_keep_alive(const KeepAlive& keep_alive) {
 }
 
 Socket& Socket::set_type_of_service(int type_of_service) {
-  check_type_of_service(type_of_service);
+  core::check_type_of_service(type_of_service);
   if (auto* connection = usable(connection_, "Socket::set_type_of_service")) {
     connection->set_type_of_service(type_of_service);
   }

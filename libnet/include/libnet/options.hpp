@@ -29,14 +29,15 @@ struct KeepAlive {
   int count = 0;                               ///< Unanswered probes before the connection is given up.
 };
 
-/// How a socket behaves. Copied by the socket's constructor.
+/// How a socket behaves. Copied by the constructor of the socket, or of the server whose accepted sockets get it.
 struct SocketOptions {
   /// Whether our side stays open after the peer's end. Unset: true for sockets from `serve`, `async_accept` and
   /// `async_connect`, false otherwise, as in Node.
   std::optional<bool> allow_half_open{};
-  std::size_t high_water_mark = 64 * 1024;      ///< [bytes] queued at which `write()` returns false.
-  std::size_t low_water_mark = 0;               ///< [bytes] queued at or below which 'drain' fires.
-  std::size_t max_buffered = 64 * 1024 * 1024;  ///< [bytes] queued at which a further write fails.
+  std::size_t high_water_mark = 64 * 1024;  ///< [bytes] queued at which `write()` returns false.
+  std::size_t low_water_mark = 0;           ///< [bytes] queued at or below which 'drain' fires.
+  /// [bytes] queued at which a further write fails. Unset: 64 MiB, or twice the high-water mark if that is more.
+  std::optional<std::size_t> max_buffered{};
   OverflowPolicy on_overflow = OverflowPolicy::fail_write;
   std::size_t linger_bytes = 1024 * 1024;       ///< [bytes] of input discarded at most after our end was sent.
   std::chrono::milliseconds linger_time{2000};  ///< How long closing waits for a peer that does not move.
@@ -46,7 +47,7 @@ struct SocketOptions {
   std::chrono::milliseconds timeout{0};  ///< As `set_timeout`; 0: none.
   std::optional<int> type_of_service{};  ///< As `set_type_of_service`, 0..255.
   /// A stream socket to take over; the socket's from then on, unless the constructor throws. If it is not connected,
-  /// the first `connect()` uses it, with the address it is bound to.
+  /// the first `connect()` uses it, with the address it is bound to. Not for the sockets of a server.
   std::optional<int> fd{};
   /// What it does not connect to: such an address counts as an attempt that failed with Errc::ip_blocked. Copied, and
   /// as copies share their rules, later changes count from the next attempt on. A Unix path is never blocked.
@@ -58,22 +59,13 @@ struct PipeOptions {
   bool end = true;  ///< The end of the source ends the destination's side as well.
 };
 
-/// What accepted sockets get, and how the server treats them. Fields as in SocketOptions.
+/// How a server behaves. Copied by the server's constructor.
 struct ServerOptions {
-  std::optional<bool> allow_half_open{};
-  std::size_t high_water_mark = 64 * 1024;
-  std::size_t low_water_mark = 0;
-  std::size_t max_buffered = 64 * 1024 * 1024;
-  OverflowPolicy on_overflow = OverflowPolicy::fail_write;
-  std::size_t linger_bytes = 1024 * 1024;
-  std::chrono::milliseconds linger_time{2000};
-  bool no_delay = false;
-  bool keep_alive = false;
-  std::chrono::milliseconds keep_alive_initial_delay{0};
-  std::chrono::milliseconds timeout{0};
+  /// What accepted sockets get. Its block list is theirs, for a later `connect()`.
+  SocketOptions socket{};
   bool pause_on_connect = false;  ///< Accepted sockets start paused.
   /// Whom it does not serve: such a connection is closed at once, with neither 'connection' nor 'drop'. Copied, and as
-  /// copies share their rules, later changes count from the next connection on. Accepted sockets do not get it.
+  /// copies share their rules, later changes count from the next connection on.
   const BlockList* block_list = nullptr;
 };
 

@@ -46,7 +46,8 @@ class Server {
   Server() noexcept = default;
 
   /// @param executor  An executor of an io_context or a strand of one, or anything that has such an executor.
-  /// @throws std::invalid_argument for another executor.
+  /// @throws std::invalid_argument for another executor; SystemError Errc::invalid_argument for `options.socket.fd`,
+  ///         Errc::out_of_range for a type of service outside 0..255.
   template <class Executor>
     requires(!std::is_same_v<std::remove_cvref_t<Executor>, Server> && detail::ExecutorSource<Executor>)
   explicit Server(Executor&& executor, const ServerOptions& options = {}) {

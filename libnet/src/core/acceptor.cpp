@@ -8,24 +8,6 @@
 
 namespace libnet::core {
 
-namespace {
-
-SocketOptions socket_options(const ServerOptions& options) {
-  return {.allow_half_open = options.allow_half_open,
-          .high_water_mark = options.high_water_mark,
-          .low_water_mark = options.low_water_mark,
-          .max_buffered = options.max_buffered,
-          .on_overflow = options.on_overflow,
-          .linger_bytes = options.linger_bytes,
-          .linger_time = options.linger_time,
-          .no_delay = options.no_delay,
-          .keep_alive = options.keep_alive,
-          .keep_alive_initial_delay = options.keep_alive_initial_delay,
-          .timeout = options.timeout};
-}
-
-}  // namespace
-
 // --- sessions ---------------------------------------------------------------------------------------------------
 
 void ListenSession::connection_gone(Connection& connection) {
@@ -45,8 +27,7 @@ bool ListenSession::report_handler_error(const Socket& socket, const std::except
 
 Acceptor::Acceptor(std::shared_ptr<reactor::Loop> loop, const ServerOptions& options)
     : EventSource(std::move(loop)),
-      options_(options),
-      socket_options_(std::make_shared<const SocketOptions>(socket_options(options))),
+      options_(std::make_shared<const Kept<ServerOptions>>(options)),
       listener_(*loop_, *this),
       self_(std::make_shared<Acceptor*>(this)) {}
 

@@ -343,7 +343,7 @@ class Connection final : public EventSource,
   }
   /// What a pipe of the kernel holds is no memory, and nobody's write.
   bool full() const noexcept {
-    return buffered() >= options_->max_buffered && buffered_in_user_space() >= options_->max_buffered;
+    return buffered() >= *options_->max_buffered && buffered_in_user_space() >= *options_->max_buffered;
   }
   void refused(detail::WriteOperation* operation);
   void overflow(Operation* operation);
