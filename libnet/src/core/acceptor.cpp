@@ -5,6 +5,7 @@
 
 #include "core/connection.hpp"
 #include "core/log.hpp"
+#include "core/operation_name.hpp"
 
 namespace libnet::core {
 
@@ -224,7 +225,7 @@ std::vector<Socket> Acceptor::sockets() {
 
 Error Acceptor::describe(const error_code& code, Operation::Kind kind) const {
   if (error_ && error_.code() == code) return error_;
-  return Error(code, kind == Operation::Kind::accept ? "accept" : kind == Operation::Kind::close ? "close" : "listen");
+  return Error(code, name_of(kind));
 }
 
 }  // namespace libnet::core
