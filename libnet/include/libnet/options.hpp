@@ -14,6 +14,8 @@ namespace libnet {
 
 class BlockList;
 class BoundSocket;
+class Server;
+class SocketAddress;
 
 /// What happens to a write that finds `max_buffered` bytes in the queue.
 enum class OverflowPolicy : std::uint8_t {
@@ -91,11 +93,34 @@ struct ConnectOptions {
   const std::stop_token* stop = nullptr;  ///< Cancels the connecting; copied. May be stopped from any thread.
 };
 
+/// Where to connect, in short: a port of this machine, the path of a Unix-domain socket, or an address. Views what it is
+/// made of.
+class ConnectTarget {
+ public:
+  ConnectTarget(int port) noexcept : options_{.port = port} {}
+  template <class Path>
+    requires std::is_convertible_v<const Path&, std::string_view>
+  ConnectTarget(const Path& path) : options_{.path = path} {}
+  ConnectTarget(const SocketAddress& address) noexcept : address_(&address) {}
+
+  /// Null if it is something else.
+  [[nodiscard]] const SocketAddress* address() const noexcept { return address_; }
+  /// What the port or the path means.
+  [[nodiscard]] const ConnectOptions& options() const noexcept { return options_; }
+
+ private:
+  ConnectOptions options_;
+  const SocketAddress* address_ = nullptr;
+};
+
 /// How a BoundSocket is bound. Ignored for Unix paths.
 struct BindOptions {
   bool ipv6_only = false;   ///< On '::': leave IPv4 to others.
   bool reuse_port = false;  ///< Share the port with others who say so too; the system spreads the connections.
 };
+
+/// How many connections wait in the kernel until they are accepted, unless a server says so. Node's number.
+inline constexpr int default_backlog = 511;
 
 /// Where to listen: an address, a path, or a socket that is there already. Views are copied before the call returns.
 struct ListenOptions {
@@ -106,7 +131,7 @@ struct ListenOptions {
   /// from the moment it listens; if that fails, the caller's as before. One that listens already keeps its backlog.
   std::optional<int> fd{};
   const BoundSocket* bound = nullptr;     ///< A socket bound by this process; in place of an address.
-  int backlog = 511;                      ///< Connections that wait in the kernel.
+  int backlog = default_backlog;          ///< Connections that wait in the kernel.
   bool ipv6_only = false;                 ///< On '::': leave IPv4 to others.
   bool reuse_port = false;                ///< Share the port with others who say so too.
   bool readable_all = false;              ///< Everybody may read the socket file of a path; else the umask decides.
@@ -115,9 +140,31 @@ struct ListenOptions {
   const std::stop_token* stop = nullptr;  ///< Closes the server; copied. May be stopped from any thread.
 };
 
+/// Where to listen, in short: a port, the path of a Unix-domain socket, a socket that is bound already, or where another
+/// server listens. Views what it is made of.
+class ListenTarget {
+ public:
+  ListenTarget(int port) noexcept : options_{.port = port} {}
+  template <class Path>
+    requires std::is_convertible_v<const Path&, std::string_view>
+  ListenTarget(const Path& path) : options_{.path = path} {}
+  ListenTarget(const BoundSocket& bound) noexcept : options_{.bound = &bound} {}
+  ListenTarget(const Server& other) noexcept : other_(&other) {}
+
+  /// Null if it is something else.
+  [[nodiscard]] const Server* other() const noexcept { return other_; }
+  /// What the port, the path or the bound socket means.
+  [[nodiscard]] const ListenOptions& options() const noexcept { return options_; }
+
+ private:
+  ListenOptions options_;
+  const Server* other_ = nullptr;
+};
+
 // g++ 12 destroys a temporary aggregate with a non-trivial member twice inside a co_await expression.
 static_assert(std::is_trivially_destructible_v<SocketOptions> && std::is_trivially_destructible_v<ServerOptions>);
 static_assert(std::is_trivially_destructible_v<PipeOptions>);
 static_assert(std::is_trivially_destructible_v<ConnectOptions> && std::is_trivially_destructible_v<ListenOptions>);
+static_assert(std::is_trivially_destructible_v<ConnectTarget> && std::is_trivially_destructible_v<ListenTarget>);
 
 }  // namespace libnet
