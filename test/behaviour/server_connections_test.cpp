@@ -160,7 +160,7 @@ BEHAVIOUR(B57_an_accepted_socket_gets_type_of_service_and_the_block_list_for_a_l
   BOOST_TEST((failure.code() == libnet::Errc::ip_blocked));
 }
 
-BEHAVIOUR(B57_options_that_cannot_hold_for_every_accepted_socket_are_refused, all_wires) {
+BEHAVIOUR(B57_options_that_cannot_hold_for_every_accepted_socket_are_refused, real_wires) {
   const auto refused = [&](const libnet::SocketOptions& options) {
     try {
       Server(world.io(), {.socket = options});
