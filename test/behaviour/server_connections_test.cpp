@@ -151,8 +151,10 @@ BEHAVIOUR(B57_an_accepted_socket_gets_type_of_service_and_the_block_list_for_a_l
   Crowd crowd(world, server, 1);
   Socket accepted = crowd.accepted[0];
   BOOST_TEST(accepted.type_of_service() == 0x10);
+  bool closed = false;
+  accepted.once(event::close, [&](bool) { closed = true; });
   accepted.destroy();
-  world.run_until([&] { return server.connections() == 0; });
+  world.run_until([&] { return closed; });
   Error failure;
   accepted.on(event::error, [&](const Error& error) { failure = error; });
   world.connect(accepted, server);
