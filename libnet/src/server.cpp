@@ -55,6 +55,26 @@ Server& Server::listen(const ListenTarget& where, int backlog, OptionalListener<
   return listen_on(options, on_listening);
 }
 
+Server& Server::listen(const ListenTarget& where, OptionalListener<void()> on_listening) {
+  return listen(where, default_backlog, std::move(on_listening));
+}
+
+Server& Server::listen(int port, std::string_view host, int backlog, OptionalListener<void()> on_listening) {
+  return listen_on(ListenOptions{.host = host, .port = port, .backlog = backlog}, on_listening);
+}
+
+Server& Server::listen(int port, std::string_view host, OptionalListener<void()> on_listening) {
+  return listen(port, host, default_backlog, std::move(on_listening));
+}
+
+Server& Server::listen_fd(int descriptor, int backlog, OptionalListener<void()> on_listening) {
+  return listen_on(ListenOptions{.fd = descriptor, .backlog = backlog}, on_listening);
+}
+
+Server& Server::listen_fd(int descriptor, OptionalListener<void()> on_listening) {
+  return listen_fd(descriptor, default_backlog, std::move(on_listening));
+}
+
 Server& Server::listen_on(const detail::ListenRequest& request, OptionalListener<void()>& on_listening) {
   auto* acceptor = usable(acceptor_, "Server::listen");
   if (acceptor == nullptr) return *this;
@@ -86,7 +106,7 @@ void Server::start_accept(detail::AcceptOperation& operation) {
   start<&Acceptor::start_accept>(acceptor_, "Server::async_accept", operation);
 }
 
-void Server::set_handler(std::shared_ptr<detail::ConnectionHandler> handler) {
+void Server::set_handler(std::unique_ptr<detail::ConnectionHandler> handler) {
   call<&Acceptor::set_handler>(acceptor_, "Server::serve", std::move(handler));
 }
 

@@ -80,6 +80,10 @@ Socket& Socket::connect(const ConnectTarget& where, OptionalListener<void()> on_
   return connect({.host = host, .port = address->port()}, std::move(on_connect));
 }
 
+Socket& Socket::connect(int port, std::string_view host, OptionalListener<void()> on_connect) {
+  return connect({.host = host, .port = port}, std::move(on_connect));
+}
+
 void Socket::start_connect(detail::VoidOperation& operation, const detail::ConnectRequest& request) {
   start<&Connection::start_connect>(connection_, "Socket::async_connect", operation, request);
 }

@@ -29,17 +29,20 @@ class EventCalls {
   ///         `serve` or while an accept waits.
   template <Event E, class... A, ListenerFor<void(A...)> F>
   ListenerId on(const Tag<E, void(A...)>&, F&& listener) {
-    return add<A...>(E, std::forward<F>(listener), detail::ListenerTable::Place::back, false);
+    return self().add_listener(E, detail::make_callable<A...>(std::forward<F>(listener)),
+                               detail::ListenerTable::Place::back, false);
   }
   /// Adds a listener for the next emission only.
   template <Event E, class... A, ListenerFor<void(A...)> F>
   ListenerId once(const Tag<E, void(A...)>&, F&& listener) {
-    return add<A...>(E, std::forward<F>(listener), detail::ListenerTable::Place::back, true);
+    return self().add_listener(E, detail::make_callable<A...>(std::forward<F>(listener)),
+                               detail::ListenerTable::Place::back, true);
   }
   /// Adds a listener before all others.
   template <Event E, class... A, ListenerFor<void(A...)> F>
   ListenerId prepend(const Tag<E, void(A...)>&, F&& listener) {
-    return add<A...>(E, std::forward<F>(listener), detail::ListenerTable::Place::front, false);
+    return self().add_listener(E, detail::make_callable<A...>(std::forward<F>(listener)),
+                               detail::ListenerTable::Place::front, false);
   }
   /// Removes a listener; true if it was there.
   bool off(ListenerId id) { return self().remove_listener(id); }
@@ -72,11 +75,6 @@ class EventCalls {
   EventCalls() noexcept = default;
 
   Source& self() noexcept { return static_cast<Source&>(*this); }
-
-  template <class... A, class F>
-  ListenerId add(Event event, F&& listener, detail::ListenerTable::Place place, bool once) {
-    return self().add_listener(event, detail::make_callable<A...>(std::forward<F>(listener)), place, once);
-  }
 };
 
 }  // namespace libnet

@@ -11,9 +11,10 @@ namespace libnet {
 
 namespace detail {
 
+/// Without std::make_unique, which would cost the compiler a smart pointer's type for each listener.
 template <class... Arguments, class F>
 std::unique_ptr<Callable> make_callable(F&& listener) {
-  return std::make_unique<CallableFor<std::decay_t<F>, Arguments...>>(std::forward<F>(listener));
+  return std::unique_ptr<Callable>(new CallableFor<std::decay_t<F>, Arguments...>(std::forward<F>(listener)));
 }
 
 }  // namespace detail

@@ -88,23 +88,13 @@ class Server : public EventCalls<Server, ServerEvent, ServerTag, ServerEvent::co
   /// @throws SystemError: as above; Errc::invalid_handle if the other server does not listen.
   /// Source: Node net `server.listen(path)`, `server.listen(handle)`.
   Server& listen(const ListenTarget& where, int backlog = default_backlog, OptionalListener<void()> on_listening = {});
-  Server& listen(const ListenTarget& where, OptionalListener<void()> on_listening) {
-    return listen(where, default_backlog, std::move(on_listening));
-  }
+  Server& listen(const ListenTarget& where, OptionalListener<void()> on_listening);
   Server& listen(int port, std::string_view host, int backlog = default_backlog,
-                 OptionalListener<void()> on_listening = {}) {
-    return listen({.host = host, .port = port, .backlog = backlog}, std::move(on_listening));
-  }
-  Server& listen(int port, std::string_view host, OptionalListener<void()> on_listening) {
-    return listen({.host = host, .port = port}, std::move(on_listening));
-  }
+                 OptionalListener<void()> on_listening = {});
+  Server& listen(int port, std::string_view host, OptionalListener<void()> on_listening);
   /// As `listen` with ListenOptions::fd.
-  Server& listen_fd(int descriptor, int backlog = default_backlog, OptionalListener<void()> on_listening = {}) {
-    return listen({.fd = descriptor, .backlog = backlog}, std::move(on_listening));
-  }
-  Server& listen_fd(int descriptor, OptionalListener<void()> on_listening) {
-    return listen({.fd = descriptor}, std::move(on_listening));
-  }
+  Server& listen_fd(int descriptor, int backlog = default_backlog, OptionalListener<void()> on_listening = {});
+  Server& listen_fd(int descriptor, OptionalListener<void()> on_listening);
 
   /// Completes when listening. Signature void(error_code). Errors: what `listen` throws, system errors of bind(2) and
   /// listen(2). Cancelling closes the server.
@@ -151,7 +141,8 @@ class Server : public EventCalls<Server, ServerEvent, ServerTag, ServerEvent::co
   /// @throws SystemError Errc::busy if there are listeners of 'connection', waiting accepts or another handler.
   template <detail::CoroutineHandler F>
   void serve(F&& handler) {
-    set_handler(std::make_shared<HandlerFor<std::decay_t<F>>>(std::forward<F>(handler)));
+    using Handler = HandlerFor<std::decay_t<F>>;
+    set_handler(std::unique_ptr<detail::ConnectionHandler>(new Handler(std::forward<F>(handler))));
   }
 
   /// @}
@@ -251,7 +242,7 @@ class Server : public EventCalls<Server, ServerEvent, ServerTag, ServerEvent::co
   void start_close(detail::VoidOperation& operation);
   void start_wait(detail::EventOperation& operation, ServerEvent event);
   void start_count(detail::ResultOperation<std::size_t>& operation);
-  void set_handler(std::shared_ptr<detail::ConnectionHandler> handler);
+  void set_handler(std::unique_ptr<detail::ConnectionHandler> handler);
 
   ListenerId add_listener(ServerEvent event, std::unique_ptr<detail::Callable> listener,
                           detail::ListenerTable::Place place, bool once);

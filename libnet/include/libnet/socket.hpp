@@ -94,9 +94,7 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   Socket& connect(const ConnectOptions& options, OptionalListener<void()> on_connect = {});
   /// The short forms of Node: `connect(port, f)`, `connect(path, f)`; and an address, as `Server::address` gives it.
   Socket& connect(const ConnectTarget& where, OptionalListener<void()> on_connect = {});
-  Socket& connect(int port, std::string_view host, OptionalListener<void()> on_connect = {}) {
-    return connect({.host = host, .port = port}, std::move(on_connect));
-  }
+  Socket& connect(int port, std::string_view host, OptionalListener<void()> on_connect = {});
 
   /// Connects. The socket is half-open afterwards unless its options say otherwise.
   ///
