@@ -106,7 +106,7 @@ void Server::start_accept(detail::AcceptOperation& operation) {
   start<&Acceptor::start_accept>(acceptor_, "Server::async_accept", operation);
 }
 
-void Server::set_handler(std::unique_ptr<detail::ConnectionHandler> handler) {
+void Server::set_handler(std::shared_ptr<detail::ConnectionHandler> handler) {
   call<&Acceptor::set_handler>(acceptor_, "Server::serve", std::move(handler));
 }
 

@@ -9,7 +9,7 @@
 /// io_context or a strand of one, or anything that has such an executor.
 namespace libnet {
 
-/// A socket that is already connecting.
+/// A socket that is already connecting; for the short forms make a Socket and call its `connect`.
 /// @param on_connect  Called once, as a listener of 'connect'.
 /// @throws As Socket::connect.
 /// Source: Node net `net.connect`.

@@ -19,7 +19,7 @@ namespace libnet {
 /// No listener runs inside the call that causes its event. A listener may add and remove listeners, close the object and
 /// drop the last handle while it runs. What it throws ends its socket, or is logged by its server; see
 /// Errc::listener_threw. The program goes on.
-/// @tparam NotWaitable  The event that is no news but a delivery, with operations of its own.
+/// @tparam NotWaitable  The event that hands something over, to one receiver: operations of its own wait for that.
 template <class Source, class Event, template <Event, class> class Tag, Event NotWaitable>
 class EventCalls {
  public:

@@ -74,7 +74,7 @@ class Server : public EventCalls<Server, ServerEvent, ServerTag, ServerEvent::co
   /// @throws SystemError: Errc::already_listening, Errc::bad_port, Errc::out_of_range (a negative `fd`),
   ///         Errc::invalid_handle (a `bound` that is closed or was adopted already), Errc::invalid_argument (`fd` or
   ///         `bound` together with an address or each other; `readable_all` or `writable_all` for an abstract name).
-  ///         What depends on the world is never thrown.
+  ///         Failures of the system are never thrown: they are 'error' events.
   /// Source: Node net `server.listen`.
   Server& listen(const ListenOptions& options = {}, OptionalListener<void()> on_listening = {});
 
@@ -141,8 +141,7 @@ class Server : public EventCalls<Server, ServerEvent, ServerTag, ServerEvent::co
   /// @throws SystemError Errc::busy if there are listeners of 'connection', waiting accepts or another handler.
   template <detail::CoroutineHandler F>
   void serve(F&& handler) {
-    using Handler = HandlerFor<std::decay_t<F>>;
-    set_handler(std::unique_ptr<detail::ConnectionHandler>(new Handler(std::forward<F>(handler))));
+    set_handler(std::make_shared<HandlerFor<std::decay_t<F>>>(std::forward<F>(handler)));
   }
 
   /// @}
@@ -242,7 +241,7 @@ class Server : public EventCalls<Server, ServerEvent, ServerTag, ServerEvent::co
   void start_close(detail::VoidOperation& operation);
   void start_wait(detail::EventOperation& operation, ServerEvent event);
   void start_count(detail::ResultOperation<std::size_t>& operation);
-  void set_handler(std::unique_ptr<detail::ConnectionHandler> handler);
+  void set_handler(std::shared_ptr<detail::ConnectionHandler> handler);
 
   ListenerId add_listener(ServerEvent event, std::unique_ptr<detail::Callable> listener,
                           detail::ListenerTable::Place place, bool once);

@@ -89,7 +89,8 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   /// @param options     Copied before the call returns.
   /// @param on_connect  Called once, as a listener of 'connect'.
   /// @throws SystemError: Errc::already_connected while connecting or connected, Errc::bad_port, Errc::invalid_address,
-  ///         Errc::invalid_argument if there is neither port nor path. What depends on the world is never thrown.
+  ///         Errc::invalid_argument if there is neither port nor path. Failures of the system or of the network are never
+  ///         thrown: they are 'error' events.
   /// Source: Node net `socket.connect`.
   Socket& connect(const ConnectOptions& options, OptionalListener<void()> on_connect = {});
   /// The short forms of Node: `connect(port, f)`, `connect(path, f)`; and an address, as `Server::address` gives it.
