@@ -31,6 +31,12 @@ bool EchoLoad::is_settled() const {
                      [](const Connection& connection) { return connection.received == connection.sent; });
 }
 
+bool EchoLoad::is_full() const {
+  const std::uint64_t most = settings_.in_flight * settings_.size;
+  return std::all_of(connections_.begin(), connections_.end(),
+                     [&](const Connection& connection) { return connection.sent == connection.received + most; });
+}
+
 void EchoLoad::receive_answers(Connection& connection) {
   std::size_t size = 0;
   do {

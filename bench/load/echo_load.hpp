@@ -35,6 +35,7 @@ class EchoLoad : public Load {
   void start() override;
   void ready(void* watched, std::uint32_t events) override;
   bool is_settled() const override;
+  bool is_full() const override;
 
   void receive_answers(Connection& connection);
   void count_answers(Connection& connection, std::uint64_t before);

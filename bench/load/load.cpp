@@ -35,6 +35,13 @@ void Load::exchange(Clock::time_point until) {
   }
 }
 
+void Load::begin_round() {
+  active_ = true;
+  progress_ = Clock::now();
+  start();
+  while (!is_full()) turn(Clock::time_point::max());
+}
+
 void Load::settle() {
   active_ = false;
   progress_ = Clock::now();

@@ -42,6 +42,10 @@ class Load {
   /// What is under way goes on later.
   void exchange(Clock::time_point until);
 
+  /// Begins one exchange on every connection, while the server stands still: it will find all of them ready at once.
+  /// Afterwards settle() waits for the answers.
+  void begin_round();
+
   /// Waits for what is under way; afterwards the server has nothing to do.
   void settle();
 
@@ -60,6 +64,8 @@ class Load {
   virtual void ready(void* watched, std::uint32_t events) = 0;
   virtual bool is_settled() const = 0;
   virtual bool is_complete() const { return false; }
+  /// Is as much under way on every connection as there may be?
+  virtual bool is_full() const { return true; }
 
   std::chrono::milliseconds patience() const noexcept { return patience_; }
 

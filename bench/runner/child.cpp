@@ -24,7 +24,6 @@ namespace bench {
 
 namespace {
 
-constexpr std::chrono::milliseconds ending_time{2000};
 constexpr int not_started = 126;
 
 /// Waits in steps, so that an interruption is noticed.
@@ -142,11 +141,11 @@ bool Child::ends_within(std::chrono::milliseconds limit) {
   return true;
 }
 
-void Child::end(int number) {
+void Child::end(int number, std::chrono::milliseconds limit) {
   signal(number);
-  if (ends_within(ending_time)) return;
+  if (ends_within(limit)) return;
   signal(SIGKILL);
-  ends_within(ending_time);
+  ends_within(limit);
 }
 
 }  // namespace bench

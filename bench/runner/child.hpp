@@ -41,8 +41,8 @@ class Child {
   /// How it ended, in words; empty while it runs.
   const std::string& ending() const noexcept { return ending_; }
 
-  /// Ends it: first asks with that signal, then kills it.
-  void end(int number);
+  /// Ends it: first asks with that signal; kills it when it has not ended within the limit.
+  void end(int number, std::chrono::milliseconds limit = std::chrono::seconds(2));
 
  private:
   Child();  // once it has returned, the destructor cleans up after what fails

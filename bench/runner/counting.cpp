@@ -91,6 +91,7 @@ double count_allocations(const Scenario& scenario, const Rival& rival, const Tri
   preloaded.environment = {"LD_PRELOAD=" + library, fmt::format("{}={}", counters_variable, counters.descriptor())};
   preloaded.inherited = counters.descriptor();
   Trial trial(scenario, rival, preloaded);
+  trial.connect_and_warm_up();
   if (counters->attached == 0) throw CannotCount(fmt::format("allocations of {} are not counted", rival.name));
   double allocations = 0;
   trial.drive([&](Load& load) {
@@ -105,8 +106,9 @@ double count_allocations(const Scenario& scenario, const Rival& rival, const Tri
 double count_calls(const Scenario& scenario, const Rival& rival, const TrialSettings& settings,
                    std::chrono::milliseconds time) {
   Trial trial(scenario, rival, settings);
+  trial.connect_and_warm_up();
   trial.drive(wait_until_quiet);
-  Strace strace(trial.server());
+  Strace strace(trial.server().id());
   double units = 0;
   trial.drive([&](Load& load) {
     const double before = load.units();

@@ -57,6 +57,11 @@ class Checks {
     check(goal, [](const Row& row) { return row.bytes ? std::optional(row.bytes->median) : std::nullopt; });
   }
 
+  void check_instructions(const Goal& goal) {
+    check(goal,
+          [](const Row& row) { return row.instructions ? std::optional(row.instructions->median) : std::nullopt; });
+  }
+
   void check_allocations(std::string_view rival) {
     check({"echo 64 x 64 B: heap allocations / message", "echo-64x64", std::string(rival), 0},
           [](const Row& row) { return row.allocations; });
@@ -119,6 +124,8 @@ std::vector<GoalRecord> check_goals(const Result& result) {
   for (const std::string_view style : styles) checks.check_small_writes(style);
   checks.check_bytes({"idle connection: bytes", "idle", "libnet-events", 768});
   checks.check_bytes({"idle connection: bytes", "idle", "libnet-await", 1536});
+  checks.check_instructions({"echo 64 x 64 B: instructions / message", "echo-instructions", "libnet-events", 600});
+  checks.check_instructions({"echo 64 x 64 B: instructions / message", "echo-instructions", "libnet-await", 1100});
   for (const std::string_view style : styles) {
     checks.check_allocations(style);
     checks.check_allocations(std::string(style) + "-portable");

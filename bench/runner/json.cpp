@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 
 // Boost.JSON is compiled here.
 #include <fmt/core.h>
@@ -81,6 +83,23 @@ void require_format(const json::value& value, const std::string& name) {
   if (*format != Result::current_format) refuse(name, "its format is " + json::serialize(*format) + ", not 1");
 }
 
+/// The list of that name; empty where there is none, which converting will complain about.
+std::span<json::value> list_in(json::value& value, std::string_view name) {
+  auto* object = value.if_object();
+  json::value* member = object == nullptr ? nullptr : object->if_contains(name);
+  json::array* list = member == nullptr ? nullptr : member->if_array();
+  return list == nullptr ? std::span<json::value>() : std::span(list->data(), list->size());
+}
+
+/// Rows that were written before instructions were counted have none.
+void add_newer_members(json::value& value) {
+  for (json::value& scenario : list_in(value, "scenarios")) {
+    for (json::value& row : list_in(scenario, "rows")) {
+      if (auto* members = row.if_object()) members->emplace("instructions", nullptr);
+    }
+  }
+}
+
 }  // namespace
 
 std::string to_json(const Result& result) {
@@ -91,9 +110,10 @@ std::string to_json(const Result& result) {
 
 Result from_json(const std::string& text, const std::string& name) {
   json::error_code error;
-  const json::value value = json::parse(text, error);
+  json::value value = json::parse(text, error);
   if (error) refuse(name, error.message());
   require_format(value, name);
+  add_newer_members(value);
   auto result = json::try_value_to<Result>(value);
   if (!result) refuse(name, "a member is missing or of another kind: " + result.error().message());
   return *std::move(result);

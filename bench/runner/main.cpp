@@ -12,6 +12,7 @@
 #include "common/command_line.hpp"
 #include "compare.hpp"
 #include "goals.hpp"
+#include "instructions.hpp"
 #include "json.hpp"
 #include "load/interruption.hpp"
 #include "machine.hpp"
@@ -38,12 +39,30 @@ std::vector<std::string> names(const std::vector<Named>& all) {
   return names;
 }
 
-/// Those that were asked for, in their own order; all if none was.
-template <class Named, class Keep>
-std::vector<Named> chosen(std::vector<Named> all, const std::vector<std::string>& asked, Keep keep) {
-  if (asked.empty()) return all;
-  std::erase_if(all, [&](const Named& one) { return !keep(one) && std::ranges::count(asked, one.name) == 0; });
+template <class Named>
+bool is_named(const std::vector<std::string>& names, const Named& one) {
+  return std::ranges::count(names, one.name) != 0;
+}
+
+/// Those that were asked for, in their own order; if none was, all that are timed, or all that count instructions.
+std::vector<Scenario> chosen_scenarios(const Options& options, const Scale& scale) {
+  std::vector<Scenario> all = scenarios(scale);
+  std::erase_if(all, [&](const Scenario& one) {
+    if (!options.scenarios.empty()) return !is_named(options.scenarios, one);
+    return (one.leading == Leading::instructions) != options.instructions;
+  });
   return all;
+}
+
+/// Those that were asked for, in their own order, and the baseline; all if none was.
+std::vector<Rival> chosen_rivals(const Options& options, std::vector<Rival> all) {
+  if (options.rivals.empty()) return all;
+  std::erase_if(all, [&](const Rival& one) { return one.name != baseline && !is_named(options.rivals, one); });
+  return all;
+}
+
+bool counts_instructions(const Plan& plan) {
+  return std::ranges::any_of(plan.scenarios, [](const Scenario& one) { return one.leading == Leading::instructions; });
 }
 
 Scale scale_of(const Options& options, std::vector<std::string>& notes) {
@@ -68,8 +87,8 @@ std::vector<std::string> notes_on(const Plan& plan) {
 
 Plan plan_of(const Options& options, const std::vector<Rival>& all_rivals, std::vector<std::string>& notes) {
   const Scale scale = scale_of(options, notes);
-  Plan plan{.scenarios = chosen(scenarios(scale), options.scenarios, [](const Scenario&) { return false; }),
-            .rivals = chosen(all_rivals, options.rivals, [](const Rival& one) { return one.name == baseline; }),
+  Plan plan{.scenarios = chosen_scenarios(options, scale),
+            .rivals = chosen_rivals(options, all_rivals),
             .cores = choose_cores()};
   plan.settings = {.rounds = options.rounds,
                    .window_ms = options.window_ms,
@@ -111,6 +130,7 @@ bool has_failure(const Result& result) {
 Result take_result(const Options& options, const std::vector<Rival>& all_rivals) {
   std::vector<std::string> notes;
   const Plan plan = plan_of(options, all_rivals, notes);
+  if (counts_instructions(plan)) require_instruction_counter();
   Result result = run(plan);
   result.taken = now_in_words();
   result.machine = this_machine();

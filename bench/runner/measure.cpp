@@ -8,6 +8,7 @@
 
 #include <fmt/core.h>
 
+#include "instructions.hpp"
 #include "load/interruption.hpp"
 
 namespace bench {
@@ -60,9 +61,9 @@ double settled_memory(pid_t process) {
 Sample weigh(Trial& trial) {
   Sample sample;
   trial.drive([&](Load& load) {
-    const double before = settled_memory(trial.server());
+    const double before = settled_memory(trial.server().id());
     load.exchange(Clock::time_point::max());
-    sample.bytes = (settled_memory(trial.server()) - before) / load.units();
+    sample.bytes = (settled_memory(trial.server().id()) - before) / load.units();
   });
   return sample;
 }
@@ -70,7 +71,7 @@ Sample weigh(Trial& trial) {
 Sample time(Trial& trial, std::chrono::milliseconds window) {
   Sample sample;
   trial.drive([&](Load& load) {
-    const CpuClock clock(trial.server());
+    const CpuClock clock(trial.server().id());
     load.latency().clear();
     const double units = load.units();
     const Clock::time_point begin = Clock::now();
@@ -88,7 +89,11 @@ Sample time(Trial& trial, std::chrono::milliseconds window) {
 
 Sample measure(const Scenario& scenario, const Rival& rival, const TrialSettings& settings,
                std::chrono::milliseconds window) {
+  if (scenario.leading == Leading::instructions) {
+    return {.instructions = count_instructions(scenario, rival, settings)};
+  }
   Trial trial(scenario, rival, settings);
+  trial.connect_and_warm_up();
   Sample sample = scenario.leading == Leading::bytes ? weigh(trial) : time(trial, window);
   trial.end();
   return sample;

@@ -15,9 +15,10 @@ struct Options {
   unsigned window_ms = 1000;
   bool quick = false;
   bool counting = true;
-  std::string output;   ///< A file for the JSON; empty: none.
-  std::string html;     ///< A file for the page; empty: none.
-  std::string compare;  ///< A file with an older result; empty: none.
+  bool instructions = false;  ///< Count instructions in place of timing.
+  std::string output;         ///< A file for the JSON; empty: none.
+  std::string html;           ///< A file for the page; empty: none.
+  std::string compare;        ///< A file with an older result; empty: none.
 };
 
 /// Reads the command line. Without options to run with, the process is to end with `status`: after --help, or after a

@@ -6,6 +6,7 @@ namespace bench {
 
 const std::optional<Figure>& leading_figure(const ScenarioRecord& scenario, const Row& row) {
   if (scenario.leading == "rate") return row.rate;
+  if (scenario.leading == "instructions") return row.instructions;
   return scenario.leading == "bytes" ? row.bytes : row.cpu_ns;
 }
 

@@ -77,10 +77,12 @@ struct Row {
   std::optional<Figure> rate{};
   std::optional<LatencyRecord> latency_us{};
   std::optional<Figure> bytes{};
+  std::optional<Figure> instructions{};
   std::optional<double> allocations{};
   std::optional<double> calls{};
 };
-BOOST_DESCRIBE_STRUCT(Row, (), (rival, failure, ratio, cpu_ns, rate, latency_us, bytes, allocations, calls))
+BOOST_DESCRIBE_STRUCT(Row, (),
+                      (rival, failure, ratio, cpu_ns, rate, latency_us, bytes, instructions, allocations, calls))
 
 struct ScenarioRecord {
   std::string name;

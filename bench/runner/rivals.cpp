@@ -46,8 +46,10 @@ std::vector<Rival> rivals(const std::string& programs, const std::string& source
   all.push_back({.name = "node",
                  .program = {"node", sources + "/rivals/node/main.mjs"},
                  .needs = "nodejs",
+                 .uncountable = "its engine makes machine code while it runs, which is not the same twice",
                  .uses_malloc = false});
   all.push_back(compiled(programs, "go", "golang-go"));
+  all.back().uncountable = "valgrind does not follow the stacks that Go's runtime switches between";
   all.back().uses_malloc = false;
   all.push_back(compiled(programs, "tokio", "librust-tokio-dev"));
   for (const char* reactor : {"epoll", "portable"}) {

@@ -14,6 +14,7 @@ struct Rival {
   std::vector<std::string> program{};   ///< The program, and arguments before the server's name.
   std::vector<std::string> settings{};  ///< What each of its servers is told: NAME=VALUE.
   std::string needs{};                  ///< What must be installed to build or run it; empty: nothing else.
+  std::string uncountable{};            ///< Why its instructions say nothing; empty: they do.
   bool uses_malloc = true;              ///< Else its heap is its own, and counting calls of malloc says nothing.
 };
 

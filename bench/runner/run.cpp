@@ -22,6 +22,7 @@ const char* name(Leading leading) {
   switch (leading) {
     case Leading::rate: return "rate";
     case Leading::bytes: return "bytes";
+    case Leading::instructions: return "instructions";
     case Leading::cpu: break;
   }
   return "cpu";
@@ -34,12 +35,14 @@ struct Contestant {
   std::vector<double> cpu_ns{};
   std::vector<double> rate{};
   std::vector<double> bytes{};
+  std::vector<double> instructions{};
   Latency latency{};
 
   void add(const Sample& sample) {
     if (sample.cpu_ns) cpu_ns.push_back(*sample.cpu_ns);
     if (sample.rate) rate.push_back(*sample.rate);
     if (sample.bytes) bytes.push_back(*sample.bytes);
+    if (sample.instructions) instructions.push_back(*sample.instructions);
     latency.add(sample.latency);
   }
 
@@ -48,6 +51,7 @@ struct Contestant {
     row.cpu_ns = figure(cpu_ns);
     row.rate = figure(rate);
     row.bytes = figure(bytes);
+    row.instructions = figure(instructions);
     row.latency_us = percentiles(latency);
   }
 };
@@ -85,7 +89,9 @@ class Run {
   ScenarioRecord compare(const Scenario& scenario) {
     std::vector<Contestant> all;
     all.reserve(present_.size());
-    for (const Rival* rival : present_) all.push_back({.rival = rival, .row = {.rival = rival->name}});
+    for (const Rival* rival : present_) {
+      if (can_take_part(scenario, *rival)) all.push_back({.rival = rival, .row = {.rival = rival->name}});
+    }
     for (unsigned round = 1; round <= plan_.settings.rounds; ++round) {
       for (Contestant& one : all)
         attempt(scenario, one, fmt::format("round {}", round), [&] { measure_one(scenario, one); });
@@ -94,6 +100,14 @@ class Run {
       for (Contestant& one : all) attempt(scenario, one, "counting", [&] { count_one(scenario, one); });
     }
     return record(scenario, all);
+  }
+
+  /// Who cannot is skipped, and a note says why.
+  bool can_take_part(const Scenario& scenario, const Rival& rival) {
+    if (scenario.leading != Leading::instructions || rival.uncountable.empty()) return true;
+    progress_.skip(steps_of_one(plan_));
+    result_.notes.push_back(fmt::format("instructions of {} are not counted: {}", rival.name, rival.uncountable));
+    return false;
   }
 
   /// A failure becomes the contestant's; who has failed is not asked again.

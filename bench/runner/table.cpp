@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -28,18 +30,57 @@ std::string cpu(const Row& row, const std::string& unit) {
   return unit == "GiB" ? fmt::format("{:.3f} s", row.cpu_ns->median / 1e9) : number(row.cpu_ns->median) + " ns";
 }
 
+/// What a row says, by the heads of its columns.
+using Column = std::pair<std::string, std::function<std::string(const Row&)>>;
+
+std::vector<Column> timed_columns(const ScenarioRecord& scenario) {
+  return {{"CPU/" + scenario.unit, [&](const Row& row) { return cpu(row, scenario.unit); }},
+          {scenario.unit + "/s", [](const Row& row) { return median_of(row.rate); }},
+          {"p50 us", [](const Row& row) { return percentile(row, &LatencyRecord::p50); }},
+          {"p99 us", [](const Row& row) { return percentile(row, &LatencyRecord::p99); }},
+          {"p99.9 us", [](const Row& row) { return percentile(row, &LatencyRecord::p999); }},
+          {"bytes", [](const Row& row) { return median_of(row.bytes); }}};
+}
+
+std::vector<Column> counted_columns(const ScenarioRecord& scenario) {
+  return {{"instructions/" + scenario.unit, [](const Row& row) {
+             return row.instructions ? fmt::format("{:.1f} ({:.1f}-{:.1f})", row.instructions->median,
+                                                   row.instructions->low, row.instructions->high)
+                                     : none;
+           }}};
+}
+
+std::vector<Column> columns(const ScenarioRecord& scenario) {
+  auto all = scenario.leading == "instructions" ? counted_columns(scenario) : timed_columns(scenario);
+  all.insert(all.begin(),
+             {scenario.leading + " / " + scenario.baseline, [](const Row& row) { return ratio(row.ratio); }});
+  all.emplace_back("allocations", [](const Row& row) { return count(row.allocations); });
+  all.emplace_back("calls", [](const Row& row) { return count(row.calls); });
+  return all;
+}
+
+std::vector<std::string> head_of(const std::vector<Column>& columns) {
+  std::vector<std::string> head{"rival"};
+  for (const auto& [name, text] : columns) head.push_back(name);
+  return head;
+}
+
+std::vector<std::string> cells_of(const Row& row, const std::vector<Column>& columns) {
+  std::vector<std::string> cells{row.rival};
+  for (const auto& [name, text] : columns) cells.push_back(text(row));
+  return cells;
+}
+
 std::string scenario_text(const ScenarioRecord& scenario) {
-  TextTable table({"rival", scenario.leading + " / " + scenario.baseline, "CPU/" + scenario.unit, scenario.unit + "/s",
-                   "p50 us", "p99 us", "p99.9 us", "bytes", "allocations", "calls"});
+  const std::vector<Column> all = columns(scenario);
+  TextTable table(head_of(all));
   std::string failures;
   for (const Row& row : scenario.rows) {
     if (row.failure) {
       failures += fmt::format("  FAILED {}: {}\n", row.rival, *row.failure);
       continue;
     }
-    table.add({row.rival, ratio(row.ratio), cpu(row, scenario.unit), median_of(row.rate),
-               percentile(row, &LatencyRecord::p50), percentile(row, &LatencyRecord::p99),
-               percentile(row, &LatencyRecord::p999), median_of(row.bytes), count(row.allocations), count(row.calls)});
+    table.add(cells_of(row, all));
   }
   return fmt::format("{} ({})\n{}{}\n", scenario.title, scenario.name, table.text(), failures);
 }
@@ -67,13 +108,21 @@ std::string goals_text(const Result& result) {
   return table.text();
 }
 
+/// How long a round was; nothing where instructions alone were counted.
+std::string window_text(const Result& result) {
+  const bool is_timed = std::ranges::any_of(
+      result.scenarios, [](const ScenarioRecord& scenario) { return scenario.leading != "instructions"; });
+  return is_timed ? fmt::format(" of {} ms", result.settings.window_ms) : std::string();
+}
+
 std::string how_text(const Result& result) {
   return fmt::format(
-      "{}: {} rounds of {} ms, server on core {}, load on core {}; median (lowest-highest round).\n"
-      "CPU, bytes, allocations and calls are the server's, for each unit. Percentiles are right within 0.5 %, from 1 "
+      "{}: {} rounds{}, server on core {}, load on core {}; median (lowest-highest round).\n"
+      "CPU, bytes, instructions, allocations and calls are the server's, for each unit. Percentiles are right within "
+      "0.5 %, from 1 "
       "us "
       "to 10 s.\n",
-      result.machine.cpu, result.settings.rounds, result.settings.window_ms, result.settings.server_core,
+      result.machine.cpu, result.settings.rounds, window_text(result), result.settings.server_core,
       result.settings.load_core);
 }
 

@@ -16,10 +16,11 @@ constexpr std::chrono::milliseconds dying_time{100};  // a broken connection is 
 
 ChildSettings server_process(const Scenario& scenario, const Rival& rival, const Load& load,
                              const TrialSettings& settings) {
-  ChildSettings process{.command = rival.program,
+  ChildSettings process{.command = settings.under,
                         .environment = settings.environment,
                         .core = settings.cores.server,
                         .inherited = settings.inherited};
+  process.command.insert(process.command.end(), rival.program.begin(), rival.program.end());
   process.command.push_back(scenario.server);
   for (const auto& more : {scenario.settings, load.server_settings(), rival.settings}) {
     process.command.insert(process.command.end(), more.begin(), more.end());
@@ -31,11 +32,19 @@ ChildSettings server_process(const Scenario& scenario, const Rival& rival, const
 
 Trial::Trial(const Scenario& scenario, const Rival& rival, const TrialSettings& settings)
     : pinned_(settings.cores.load), load_(scenario.load()), server_(server_process(scenario, rival, *load_, settings)) {
-  drive([&](Load& load) {
-    load.set_patience(settings.patience);
-    load.connect(read_port(settings.patience));
-    if (scenario.leading != Leading::bytes) load.exchange(Clock::now() + settings.warm_up);
-  });
+  if (scenario.leading != Leading::bytes) warm_up_ = settings.warm_up;
+  load_->set_patience(settings.patience);
+  drive([&](Load&) { port_ = read_port(settings.patience); });
+}
+
+void Trial::connect() {
+  drive([&](Load& load) { load.connect(port_); });
+}
+
+void Trial::connect_and_warm_up() {
+  connect();
+  if (!warm_up_) return;
+  drive([&](Load& load) { load.exchange(Clock::now() + *warm_up_); });
 }
 
 std::uint16_t Trial::read_port(std::chrono::milliseconds limit) {
@@ -64,13 +73,13 @@ std::string Trial::explained(const std::string& failure) {
   return text;
 }
 
-void Trial::end() {
+void Trial::end(std::chrono::milliseconds limit) {
   drive([&](Load& load) {
     load.settle();
     load.finish();
     if (server_.ends_within(std::chrono::milliseconds::zero())) throw std::runtime_error("the server did not stay");
   });
-  server_.end(SIGTERM);
+  server_.end(SIGTERM, limit);
 }
 
 }  // namespace bench

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,23 +19,29 @@ struct TrialSettings {
   std::chrono::milliseconds warm_up{200};
   std::chrono::milliseconds patience{10'000};  ///< For the server to start, and for progress.
   std::vector<std::string> environment{};
-  int inherited = -1;  ///< A descriptor the server is to have as well.
+  std::vector<std::string> under{};  ///< A program that runs the server, and its arguments; empty: none.
+  int inherited = -1;                ///< A descriptor the server is to have as well.
 };
 
-/// One server of one rival and its load, connected and warm.
+/// One server of one rival and its load.
 class Trial {
  public:
-  /// @throws std::runtime_error that says how the server failed.
+  /// Starts the server and waits until it listens.
+  /// @throws std::runtime_error that says how the server failed; so do the others.
   Trial(const Scenario& scenario, const Rival& rival, const TrialSettings& settings);
+
+  void connect();
+  /// Connects, and drives the server for a while unless the load ends by itself.
+  void connect_and_warm_up();
 
   /// Does something with the load.
   /// @throws std::runtime_error if it fails: with how the server ended and what it wrote on standard error.
   void drive(const std::function<void(Load&)>& what);
 
-  /// Lets the load finish and ends the server.
-  void end();
+  /// Lets the load finish and ends the server; kills it when it has not ended within the limit.
+  void end(std::chrono::milliseconds limit = std::chrono::seconds(2));
 
-  pid_t server() const noexcept { return server_.id(); }
+  const Child& server() const noexcept { return server_; }
 
  private:
   std::uint16_t read_port(std::chrono::milliseconds limit);
@@ -43,6 +50,8 @@ class Trial {
   Pinned pinned_;
   std::unique_ptr<Load> load_;
   Child server_;
+  std::uint16_t port_ = 0;
+  std::optional<std::chrono::milliseconds> warm_up_;  // none: the load ends by itself
 };
 
 }  // namespace bench

@@ -18,9 +18,10 @@ struct Scale {
 
 /// The figure that decides.
 enum class Leading {
-  cpu,    ///< Of the server, for each unit.
-  rate,   ///< Units a second.
-  bytes,  ///< Private memory of the server, for each unit. Nothing is timed: the load ends by itself.
+  cpu,           ///< Of the server, for each unit.
+  rate,          ///< Units a second.
+  bytes,         ///< Private memory of the server, for each unit. Nothing is timed: the load ends by itself.
+  instructions,  ///< Of the server in user space, for each unit. Nothing is timed: the load goes by rounds.
 };
 
 /// A comparison: which server, how it is driven, what is counted.

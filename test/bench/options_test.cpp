@@ -47,6 +47,19 @@ BOOST_AUTO_TEST_CASE(quick_run_has_one_round_unless_told_otherwise) {
   BOOST_TEST(!options.counting);
 }
 
+BOOST_AUTO_TEST_CASE(instructions_are_counted_in_few_rounds_and_not_timed) {
+  const auto options = parse({"--instructions"}).options.value();
+  BOOST_TEST(options.instructions);
+  BOOST_TEST(options.rounds == 2);
+  BOOST_TEST(parse({"--instructions", "--rounds", "5"}).options->rounds == 5);
+  BOOST_TEST(!parse({}).options->instructions);
+  for (const auto& timed : {std::vector<const char*>{"--scenario", "idle"}, {"--window", "100"}, {"--quick"}}) {
+    std::vector<const char*> both{"--instructions"};
+    both.insert(both.end(), timed.begin(), timed.end());
+    BOOST_TEST(parse(both).status == usage_status);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_is_unknown_or_out_of_range_is_refused) {
   for (const auto& wrong : {std::vector<const char*>{"--scenario", "nope"},
                             {"--rival", "nope"},

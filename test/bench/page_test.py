@@ -24,7 +24,8 @@ SECONDS = 60
 MARKUP = "</script><script>document.title = 'broken out'</script><img src=x onerror=console.error(1)><!--"
 RIVALS = ["bare", "asio-callbacks", "libuv", "node", "tokio", "libnet-events", "libnet-await", "libnet-events-portable"]
 MISSING = {"name": "go", "version": None, "missing": f"not built: needs the package golang-go {MARKUP}"}
-SCENARIOS = [("echo-64x64", "message", "cpu"), ("stream", "GiB", "cpu"), ("accept", "connection", "rate"), ("idle", "connection", "bytes")]
+SCENARIOS = [("echo-64x64", "message", "cpu"), ("stream", "GiB", "cpu"), ("accept", "connection", "rate"), ("idle", "connection", "bytes"),
+             ("echo-instructions", "message", "instructions")]
 HOVER = """<script>setTimeout(() => {
   const picture = document.querySelector(".plot svg"), box = picture.getBoundingClientRect();
   picture.dispatchEvent(new PointerEvent("pointermove", {bubbles: true, clientX: box.left + box.width / 2, clientY: box.top + 100}));
@@ -40,15 +41,16 @@ def row(rival, place, leading):
     factor = 1 + place / 10
     latency = {"p50": 400 * factor, "p99": 600 * factor, "p999": 900 * factor,
                "curve": [[0.0, 10.0], [0.5, 400 * factor], [0.99, 600 * factor], [0.999, 900 * factor], [1.0, 5000.0]]}
-    by_time = leading != "bytes"
-    return {"rival": rival, "failure": None, "ratio": spread(factor) if by_time else None,
+    by_time = leading in ("cpu", "rate")
+    return {"rival": rival, "failure": None, "ratio": spread(factor) if leading != "bytes" else None,
             "cpu_ns": spread(5200 * factor) if by_time else None, "rate": spread(150000 / factor) if by_time else None,
-            "latency_us": latency if leading == "cpu" else None, "bytes": None if by_time else spread(640 * factor),
+            "latency_us": latency if leading == "cpu" else None, "bytes": spread(640 * factor) if leading == "bytes" else None,
+            "instructions": spread(1220 * factor) if leading == "instructions" else None,
             "allocations": None if rival == "node" else 0.0, "calls": 2.02}
 
 
 def failed(rival, text):
-    nothing = dict.fromkeys(["ratio", "cpu_ns", "rate", "latency_us", "bytes", "allocations", "calls"])
+    nothing = dict.fromkeys(["ratio", "cpu_ns", "rate", "latency_us", "bytes", "instructions", "allocations", "calls"])
     return {"rival": rival, "failure": text, **nothing}
 
 
@@ -167,6 +169,10 @@ class FilledPage(unittest.TestCase):
         self.assertIn("CPU time per message, ratio to bare: ← lower is better", self.dom.texts["echo-64x64"])
         self.assertIn("higher → is better", self.dom.texts["accept"])
         self.assertIn("Private bytes per connection: ← lower is better", self.dom.texts["idle"])
+
+    def test_instructions_are_compared_and_listed(self):
+        self.assertIn("User-space instructions per message, ratio to bare: ← lower is better", self.dom.texts["echo-instructions"])
+        self.assertIn("instructions / message", self.dom.texts["echo-instructions"])
 
     def test_every_latency_curve_is_drawn(self):
         drawn = [attributes["data-name"] for attributes in self.dom.of_class("series")]

@@ -76,6 +76,26 @@ BOOST_AUTO_TEST_CASE(what_is_no_result_is_refused_by_name) {
   BOOST_TEST(is_refused(text, "missing"));
 }
 
+BOOST_AUTO_TEST_CASE(result_of_before_instructions_were_counted_is_read) {
+  std::string text = bench::to_json(sample());
+  const std::string member = "\"instructions\": null,";
+  for (std::size_t place = 0; (place = text.find(member)) != std::string::npos;) text.erase(place, member.size());
+  BOOST_TEST(bench::to_json(bench::from_json(text, "old")) == bench::to_json(sample()));
+}
+
+BOOST_AUTO_TEST_CASE(instructions_are_shown_and_compared_with_the_baseline_s) {
+  bench::Result result = sample();
+  bench::ScenarioRecord& scenario = result.scenarios.front();
+  scenario.leading = "instructions";
+  libnet_of(result).instructions = bench::figure({1220.25, 1220.5, 1220.25});
+  BOOST_TEST(bench::leading_figure(scenario, scenario.rows.back())->median == 1220.25);
+  const std::string report = bench::report(result);
+  BOOST_TEST_CONTEXT(report) {
+    BOOST_TEST(report.find("instructions / bare") != std::string::npos);
+    BOOST_TEST(report.find("1220.2 (1220.2-1220.5)") != std::string::npos);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(files_that_cannot_be_read_or_written_are_named) {
   BOOST_CHECK_EXCEPTION(bench::read_file("/nowhere/old.json"), std::runtime_error,
                         [](const auto& error) { return std::string(error.what()) == "cannot read /nowhere/old.json"; });

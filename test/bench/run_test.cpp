@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "counting.hpp"
+#include "instructions.hpp"
 #include "load/echo_load.hpp"
 #include "measure.hpp"
 
@@ -139,11 +140,34 @@ BOOST_AUTO_TEST_CASE(system_calls_are_counted_where_that_is_possible) try {
   BOOST_TEST_MESSAGE(reason.what());
 }
 
+BOOST_AUTO_TEST_CASE(instructions_are_the_same_twice) {
+  bench::require_instruction_counter();
+  const double count = bench::count_instructions(echo(), bare(), settings());
+  BOOST_TEST(count > 100);
+  BOOST_TEST(bench::count_instructions(echo(), bare(), settings()) == count, boost::test_tools::tolerance(0.001));
+}
+
+BOOST_AUTO_TEST_CASE(rival_whose_instructions_say_nothing_is_left_out_with_the_reason) {
+  bench::Rival other = faulty("corrupt");
+  other.uncountable = "it says so";
+  bench::Plan counting = plan({bare(), other});
+  counting.scenarios.front().leading = bench::Leading::instructions;
+  const bench::Result result = bench::run(counting);
+  const auto& rows = result.scenarios.front().rows;
+  BOOST_REQUIRE(rows.size() == 1);
+  BOOST_TEST(!rows.front().failure.has_value());
+  BOOST_TEST(rows.front().ratio->median == 1);
+  BOOST_REQUIRE(result.notes.size() == 1);
+  BOOST_TEST(result.notes.front() == "instructions of corrupt are not counted: it says so");
+}
+
 BOOST_AUTO_TEST_CASE(every_scenario_runs_against_the_baseline) {
   for (const bench::Scenario& scenario : bench::scenarios({.idle_connections = 200, .fan_out_connections = 20})) {
     const bench::Sample sample = bench::measure(scenario, bare(), settings(), 30ms);
     BOOST_TEST(sample.bytes.has_value() == (scenario.leading == bench::Leading::bytes), scenario.name);
-    BOOST_TEST(sample.rate.has_value() == (scenario.leading != bench::Leading::bytes), scenario.name);
+    BOOST_TEST(sample.instructions.has_value() == (scenario.leading == bench::Leading::instructions), scenario.name);
+    BOOST_TEST(sample.rate.has_value() == sample.cpu_ns.has_value(), scenario.name);
+    BOOST_TEST(sample.rate.has_value() != (sample.bytes || sample.instructions), scenario.name);
   }
 }
 

@@ -68,7 +68,7 @@ void write(WriteQueue& queue, std::string_view text, Write& operation) {
 }
 
 void drain_operations(WriteQueue& queue) {
-  while (queue.pop_any() != nullptr) {
+  while (queue.pop_any(queue.consumed()) != nullptr) {
   }
 }
 
@@ -82,8 +82,8 @@ BOOST_AUTO_TEST_CASE(an_empty_queue_has_nothing) {
   BOOST_TEST(queue.size() == 0U);
   BOOST_TEST(!queue.has_operations());
   BOOST_TEST(segments(queue) == 0U);
-  BOOST_TEST(queue.pop_completed() == nullptr);
-  BOOST_TEST(queue.pop_any() == nullptr);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == nullptr);
+  BOOST_TEST(queue.pop_any(queue.consumed()) == nullptr);
   queue.consume(0);
   queue.drop_data();
   queue.reset();
@@ -197,14 +197,14 @@ BOOST_AUTO_TEST_CASE(operations_complete_in_order_with_their_counts) {
   write(queue, "you", second);
   BOOST_TEST(queue.has_operations());
   queue.consume(4);
-  BOOST_TEST(queue.pop_completed() == nullptr);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == nullptr);
   queue.consume(1);
-  BOOST_TEST(queue.pop_completed() == &first);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == &first);
   BOOST_TEST(first.transferred == 5U);
   BOOST_TEST(!first.linked());
-  BOOST_TEST(queue.pop_completed() == nullptr);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == nullptr);
   queue.consume(15);
-  BOOST_TEST(queue.pop_completed() == &second);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == &second);
   BOOST_TEST(second.transferred == 3U);
   BOOST_TEST(!queue.has_operations());
   BOOST_TEST(queue.empty());
@@ -218,13 +218,13 @@ BOOST_AUTO_TEST_CASE(an_operation_without_bytes_completes_when_all_before_it_are
   BOOST_TEST(queue.has_operations());
   write(queue, "some", some);
   queue.push(end, queue.appended());
-  BOOST_TEST(queue.pop_completed() == &none);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == &none);
   BOOST_TEST(none.transferred == 0U);
-  BOOST_TEST(queue.pop_completed() == nullptr);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == nullptr);
   queue.consume(4);
   BOOST_TEST(!queue.started(end));
-  BOOST_TEST(queue.pop_completed() == &some);
-  BOOST_TEST(queue.pop_completed() == &end);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == &some);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == &end);
   BOOST_TEST(end.transferred == 0U);
 }
 
@@ -242,7 +242,7 @@ BOOST_AUTO_TEST_CASE(an_operation_knows_its_queue_and_whether_it_started) {
   BOOST_TEST(!queue.started(second));
   queue.consume(4);
   BOOST_TEST(!queue.started(second));
-  static_cast<void>(queue.pop_completed());
+  static_cast<void>(queue.pop_completed(queue.consumed()));
   BOOST_TEST(!queue.contains(first));
   libnet::detail::OperationList completed;
   completed.push_back(first);
@@ -263,11 +263,11 @@ BOOST_AUTO_TEST_CASE(failing_tells_what_was_consumed_of_each) {
   BOOST_TEST(queue.empty());
   BOOST_TEST(queue.consumed() == 7U);
   BOOST_TEST(segments(queue) == 0U);
-  BOOST_TEST(queue.pop_any() == &done);
-  BOOST_TEST(queue.pop_any() == &partly);
-  BOOST_TEST(queue.pop_any() == &untouched);
-  BOOST_TEST(queue.pop_any() == &none);
-  BOOST_TEST(queue.pop_any() == nullptr);
+  BOOST_TEST(queue.pop_any(queue.consumed()) == &done);
+  BOOST_TEST(queue.pop_any(queue.consumed()) == &partly);
+  BOOST_TEST(queue.pop_any(queue.consumed()) == &untouched);
+  BOOST_TEST(queue.pop_any(queue.consumed()) == &none);
+  BOOST_TEST(queue.pop_any(queue.consumed()) == nullptr);
   BOOST_TEST(done.transferred == 4U);
   BOOST_TEST(partly.transferred == 3U);
   BOOST_TEST(untouched.transferred == 0U);
@@ -294,10 +294,10 @@ BOOST_AUTO_TEST_CASE(a_removed_operation_takes_its_bytes_along) {
   queue.append_copy(bytes_of("!"));
   BOOST_TEST(content(queue) == "onethree!");
   queue.consume(3);
-  BOOST_TEST(queue.pop_completed() == &writes[0]);
-  BOOST_TEST(queue.pop_completed() == nullptr);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == &writes[0]);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == nullptr);
   queue.consume(5);
-  BOOST_TEST(queue.pop_completed() == &writes[2]);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == &writes[2]);
   BOOST_TEST(writes[2].transferred == 5U);
 }
 
@@ -337,14 +337,14 @@ BOOST_AUTO_TEST_CASE(a_steady_flow_of_small_writes_stays_in_recycled_memory) {
   const auto message = [&] {
     write(queue, std::string_view("sixty-four bytes are what a small message has, more or less ..."), operation);
     queue.consume(queue.size());
-    BOOST_TEST(queue.pop_completed() == &operation);
+    BOOST_TEST(queue.pop_completed(queue.consumed()) == &operation);
   };
   message();
   const std::size_t kept = libnet::detail::recycled_bytes();
   write(queue, "small", operation);
   BOOST_TEST(libnet::detail::recycled_bytes() < kept);
   queue.consume(queue.size());
-  BOOST_TEST(queue.pop_completed() == &operation);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == &operation);
   for (int i = 0; i < 100; ++i) message();
   BOOST_TEST(libnet::detail::recycled_bytes() == kept);
 }
@@ -374,11 +374,11 @@ BOOST_AUTO_TEST_CASE(every_chunking_consumes_and_completes_alike) {
       consumed += end - begin;
       begin = end;
       while (completed < writes.size() && ends[completed] <= consumed) {
-        BOOST_REQUIRE(queue.pop_completed() == &writes[completed]);
+        BOOST_REQUIRE(queue.pop_completed(queue.consumed()) == &writes[completed]);
         BOOST_REQUIRE(writes[completed].transferred == writes[completed].end - writes[completed].begin);
         ++completed;
       }
-      BOOST_REQUIRE(queue.pop_completed() == nullptr);
+      BOOST_REQUIRE(queue.pop_completed(queue.consumed()) == nullptr);
       BOOST_REQUIRE_EQUAL(queue.consumed(), consumed);
       BOOST_REQUIRE_EQUAL(content(queue), text.substr(consumed));
     }
@@ -467,10 +467,10 @@ class Comparison {
     bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(count));
     consumed_ += count;
     for (; !waiting_.empty() && waiting_.front().end <= consumed_; waiting_.pop_front()) {
-      BOOST_REQUIRE(queue_.pop_completed() == waiting_.front().operation.get());
+      BOOST_REQUIRE(queue_.pop_completed(queue_.consumed()) == waiting_.front().operation.get());
       BOOST_REQUIRE_EQUAL(waiting_.front().operation->transferred, waiting_.front().end - waiting_.front().begin);
     }
-    BOOST_REQUIRE(queue_.pop_completed() == nullptr);
+    BOOST_REQUIRE(queue_.pop_completed(queue_.consumed()) == nullptr);
     compare();
   }
 
@@ -494,11 +494,11 @@ class Comparison {
     if (below(2) == 0) queue_.drop_data();
     for (; !waiting_.empty(); waiting_.pop_front()) {
       const Waiting& next = waiting_.front();
-      BOOST_REQUIRE(queue_.pop_any() == next.operation.get());
+      BOOST_REQUIRE(queue_.pop_any(queue_.consumed()) == next.operation.get());
       const std::uint64_t transferred = std::max(consumed_, next.begin) - next.begin;
       BOOST_REQUIRE_EQUAL(next.operation->transferred, transferred);
     }
-    BOOST_REQUIRE(queue_.pop_any() == nullptr);
+    BOOST_REQUIRE(queue_.pop_any(queue_.consumed()) == nullptr);
     queue_.reset();
     bytes_.clear();
     borrowed_.clear();
@@ -540,7 +540,7 @@ BOOST_AUTO_TEST_CASE(bytes_in_a_pipe_of_the_kernel_keep_their_place) {
   BOOST_TEST(queue.front_pipe() == nullptr);
   BOOST_TEST(content(queue) == "before");  // and no further
   queue.consume(6);
-  BOOST_TEST(queue.pop_completed() == &before);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == &before);
   BOOST_TEST(queue.front_pipe() == pipe.get());
   BOOST_TEST(content(queue).empty());
   queue.consume(2);

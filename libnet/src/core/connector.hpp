@@ -57,6 +57,8 @@ class Connector final : private reactor::Task, private reactor::Timer, private C
             Client& client);
   ~Connector() override;
 
+  /// Whether all addresses of a host are tried.
+  bool tries_all() const noexcept { return *request_.auto_select_family; }
   bool has_news() const noexcept { return !news_.empty(); }
   News take_news();
 
@@ -71,7 +73,6 @@ class Connector final : private reactor::Task, private reactor::Timer, private C
   void on_timer() override;
   void on_attempt_ready() override { loop_->schedule(*this); }
   void begin();
-  bool tries_all() const noexcept { return *request_.auto_select_family; }
   int wanted_family() const noexcept;
   void look_up();
   void resolved(const Error& error, const std::vector<LookupAddress>& addresses);

@@ -8,7 +8,7 @@ const char* name_of(detail::Operation::Kind kind) noexcept {
     case Kind::read:
     case Kind::read_some: return "read";
     case Kind::pipe:
-    case Kind::room: return "pipe";
+    case Kind::writable: return "pipe";
     case Kind::write: return "write";
     case Kind::connect: return "connect";
     case Kind::drain: return "drain";
@@ -17,7 +17,7 @@ const char* name_of(detail::Operation::Kind kind) noexcept {
     case Kind::event: return "wait";
     case Kind::accept: return "accept";
     case Kind::listen: return "listen";
-    case Kind::count: break;  // never fails
+    case Kind::count: break;
   }
   return "";
 }

@@ -4,7 +4,7 @@
 
 namespace libnet::core {
 
-/// What errors call an operation; see Error::operation.
+/// What an error calls the operation.
 const char* name_of(detail::Operation::Kind kind) noexcept;
 
 }  // namespace libnet::core

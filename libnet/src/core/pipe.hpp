@@ -15,7 +15,7 @@ namespace libnet::detail {
 class Pipe final : public Operation, public Recycled {
  public:
   Pipe(core::Connection& source, PipeOperation& operation, Socket destination, const PipeOptions& options)
-      : Operation(Kind::room),
+      : Operation(Kind::writable),
         source_(source),
         operation_(operation),
         destination_(std::move(destination)),
@@ -32,17 +32,14 @@ class Pipe final : public Operation, public Recycled {
   bool is_heard() const noexcept { return operation_.is_heard; }
 
   /// Asks to be told when nothing is queued at the destination.
-  void want_room() noexcept { wants_room_ = true; }
+  void want_writable() noexcept { wants_writable_ = true; }
   /// True if it was asked for; it has to be asked again.
-  bool take_room() noexcept { return std::exchange(wants_room_, false); }
+  bool take_writable() noexcept { return std::exchange(wants_writable_, false); }
 
-  /// The way past user space; null while the stream is not in bulk.
-  const std::shared_ptr<transport::KernelPipe>& shortcut() const noexcept { return shortcut_; }
-  /// A read found so much that the next one is worth a pipe of the kernel.
-  void enter_bulk() noexcept {
-    if (!shortcut_) shortcut_ = transport::KernelPipe::open();
-  }
-  void leave_bulk() noexcept { shortcut_.reset(); }
+  /// One read, passed on to the destination, whose queue is empty. The pipe may be gone afterwards, if it leads back to its
+  /// source and the write failed.
+  /// @param source  The source's transport.
+  transport::Result pass_on(core::Receiving& input, transport::Transport& source);
 
   /// The destination has room, or is dead.
   void complete() override;
@@ -52,12 +49,16 @@ class Pipe final : public Operation, public Recycled {
   void refuse() override {}
 
  private:
+  transport::Result pass_on_copied(core::Receiving& input, transport::Transport& source);
+  transport::Result pass_on_spliced(core::Receiving& input, transport::Transport& source);
+  bool may_splice() const noexcept { return source_.can_splice() && destination().can_splice(); }
+
   core::Connection& source_;
   PipeOperation& operation_;
   Socket destination_;
-  std::shared_ptr<transport::KernelPipe> shortcut_;
+  std::shared_ptr<transport::KernelPipe> shortcut_;  // past user space; null while the stream is not in bulk
   bool ends_destination_;
-  bool wants_room_ = false;
+  bool wants_writable_ = false;
 };
 
 }  // namespace libnet::detail

@@ -24,8 +24,8 @@ std::size_t waiting_mark(const WriteQueue* queue) noexcept { return reinterpret_
 
 }  // namespace
 
-/// Bytes in a row, never none. A copied segment holds its bytes behind this header, in one piece of memory; those of a
-/// piped one are nowhere in memory.
+/// Bytes in a row, none only in a barrier. A copied segment holds its bytes behind this header, in one piece of memory; those
+/// of a piped one are nowhere in memory.
 struct WriteQueue::Segment {
   using Free = void (*)(Segment*) noexcept;
 
@@ -33,7 +33,8 @@ struct WriteQueue::Segment {
       : data(bytes.data()), size(bytes.size()), memory(allocated), free(destroy) {}
 
   bool copied() const noexcept { return free == nullptr; }
-  bool piped() const noexcept { return data == nullptr; }
+  bool in_memory() const noexcept { return data != nullptr; }
+  bool piped() const noexcept { return !in_memory() && size != 0; }
   std::byte* payload() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
   std::byte* copied_begin() noexcept { return const_cast<std::byte*>(data); }
   std::byte* copied_end() noexcept { return copied_begin() + size; }
@@ -135,6 +136,20 @@ void WriteQueue::append_piped(std::shared_ptr<transport::KernelPipe> pipe) {
   link(::new (detail::recycle_allocate(sizeof(PipedSegment))) PipedSegment(std::move(pipe)));
 }
 
+void WriteQueue::append_barrier() {
+  assert(!has_barrier());
+  const auto nothing = [](Segment*) noexcept {};
+  barrier_ = ::new (detail::recycle_allocate(sizeof(Segment))) Segment({}, sizeof(Segment), nothing);
+  link(barrier_);
+}
+
+void WriteQueue::pop_barrier() noexcept {
+  assert(at_barrier());
+  first_ = barrier_->next;
+  if (first_ == nullptr) last_ = nullptr;
+  free_segment(std::exchange(barrier_, nullptr));
+}
+
 void WriteQueue::link(Segment* segment) noexcept {
   (last_ != nullptr ? last_->next : first_) = segment;
   last_ = segment;
@@ -156,7 +171,7 @@ transport::KernelPipe* WriteQueue::front_pipe() const noexcept {
 std::size_t WriteQueue::gather(std::span<iovec> out) const noexcept {
   std::size_t filled = 0;
   for (const Segment* segment = first_; segment != nullptr && filled < out.size(); segment = segment->next) {
-    if (segment->piped()) break;
+    if (!segment->in_memory()) break;
     // The kernel only reads what an entry of a gathering write describes.
     out[filled++] = {const_cast<std::byte*>(segment->data), segment->size};
   }
@@ -169,7 +184,7 @@ void WriteQueue::consume(std::size_t count) noexcept {
   while (count != 0) {
     Segment* const segment = first_;
     if (count < segment->size) {
-      if (!segment->piped()) segment->data += count;
+      if (segment->in_memory()) segment->data += count;
       segment->size -= count;
       return;
     }
@@ -186,17 +201,17 @@ detail::WriteOperation& WriteQueue::pop_front(std::size_t transferred) noexcept 
   return op;
 }
 
-detail::WriteOperation* WriteQueue::pop_completed() noexcept {
+detail::WriteOperation* WriteQueue::pop_completed(std::uint64_t sent) noexcept {
   if (operations_.empty()) return nullptr;
   const auto& op = static_cast<const detail::WriteOperation&>(operations_.front());
-  if (op.end > consumed_) return nullptr;
+  if (op.end > sent) return nullptr;
   return &pop_front(static_cast<std::size_t>(op.end - op.begin));
 }
 
-detail::WriteOperation* WriteQueue::pop_any() noexcept {
+detail::WriteOperation* WriteQueue::pop_any(std::uint64_t sent) noexcept {
   if (operations_.empty()) return nullptr;
   const auto& op = static_cast<const detail::WriteOperation&>(operations_.front());
-  return &pop_front(static_cast<std::size_t>(std::clamp(consumed_, op.begin, op.end) - op.begin));
+  return &pop_front(static_cast<std::size_t>(std::clamp(sent, op.begin, op.end) - op.begin));
 }
 
 bool WriteQueue::contains(const detail::WriteOperation& op) const noexcept {
@@ -232,7 +247,7 @@ std::size_t WriteQueue::cut(std::uint64_t begin, std::uint64_t end) noexcept {
     const auto to = static_cast<std::size_t>(std::clamp(end, position, position + segment->size) - position);
     position += segment->size;
     appended_ -= to - from;
-    if (to - from == segment->size) {
+    if (segment->size != 0 && to - from == segment->size) {
       (previous != nullptr ? previous->next : first_) = next;
       if (next == nullptr) last_ = previous;
       free_segment(segment);
@@ -259,7 +274,7 @@ void WriteQueue::reset() noexcept {
 
 void WriteQueue::free_segments() noexcept {
   while (first_ != nullptr) free_segment(std::exchange(first_, first_->next));
-  last_ = nullptr;
+  last_ = barrier_ = nullptr;
 }
 
 void WriteQueue::free_segment(Segment* segment) noexcept {

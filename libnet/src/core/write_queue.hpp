@@ -16,8 +16,8 @@ namespace libnet::core {
 
 /// A plain data structure without I/O: append, gather for one system call, consume what it took, complete in order.
 ///
-/// The bytes stand in segments, each either a copy, shared, borrowed, or in a pipe of the kernel. Offsets are absolute: they count the
-/// bytes since the last reset(). Everything but remove() takes constant time per segment or operation touched.
+/// The bytes stand in segments, each either a copy, shared, borrowed, or in a pipe of the kernel. Offsets are absolute: they
+/// count the bytes since the last reset(). Everything but remove() takes constant time per segment or operation touched.
 /// Allocation: segments live in recycled memory; small copies share segments; only copies of more than 8 KiB reach the
 /// heap. An append that throws std::bad_alloc has appended nothing.
 class WriteQueue {
@@ -38,7 +38,14 @@ class WriteQueue {
   /// Appends what is in the pipe; no operation waits for it.
   void append_piped(std::shared_ptr<transport::KernelPipe> pipe);
 
-  /// Counts bytes that were written without having been queued; only while the queue is empty.
+  /// Nothing that is appended from here on can be gathered before pop_barrier(). One at a time.
+  void append_barrier();
+  [[nodiscard]] bool has_barrier() const noexcept { return barrier_ != nullptr; }
+  /// All that was appended before the barrier has been consumed.
+  [[nodiscard]] bool at_barrier() const noexcept { return barrier_ != nullptr && first_ == barrier_; }
+  void pop_barrier() noexcept;
+
+  /// Counts bytes that were written without having been queued; only while the queue is bare.
   void note_written(std::size_t count) noexcept {
     appended_ += count;
     consumed_ += count;
@@ -50,8 +57,12 @@ class WriteQueue {
 
   /// Bytes queued.
   [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(appended_ - consumed_); }
-  /// No bytes are queued; operations may wait all the same.
+  /// No bytes are queued; operations may wait all the same, and a barrier may stand.
   [[nodiscard]] bool empty() const noexcept { return appended_ == consumed_; }
+  /// No bytes are queued, and no barrier stands.
+  [[nodiscard]] bool bare() const noexcept { return first_ == nullptr; }
+  /// There are bytes before the barrier, if there is one.
+  [[nodiscard]] bool sendable() const noexcept { return first_ != barrier_; }
   [[nodiscard]] bool has_operations() const noexcept { return !operations_.empty(); }
   /// The offset behind the last byte appended, and of the first one not consumed.
   [[nodiscard]] std::uint64_t appended() const noexcept { return appended_; }
@@ -59,15 +70,18 @@ class WriteQueue {
 
   /// The pipe in which the first bytes are, null if they are in memory.
   [[nodiscard]] transport::KernelPipe* front_pipe() const noexcept;
-  /// Describes the first bytes that are in memory, a segment an entry, and says how many entries it filled.
+  /// Describes the first bytes that are in memory, up to the barrier, a segment an entry, and says how many entries it
+  /// filled.
   [[nodiscard]] std::size_t gather(std::span<iovec> out) const noexcept;
   /// Takes the first `count` bytes out, at most size(), and frees what is done.
   void consume(std::size_t count) noexcept;
 
-  /// Takes out the next operation whose bytes are all consumed, with their number in `transferred`; null if none.
-  [[nodiscard]] detail::WriteOperation* pop_completed() noexcept;
-  /// Takes out the next operation, whatever waits, with the number of its consumed bytes in `transferred`; null if none.
-  [[nodiscard]] detail::WriteOperation* pop_any() noexcept;
+  /// Takes out the next operation whose bytes end at or before the offset `sent`, with their number in `transferred`; null
+  /// if there is none.
+  [[nodiscard]] detail::WriteOperation* pop_completed(std::uint64_t sent) noexcept;
+  /// Takes out the next operation, whatever it waits for, with the number of its bytes before the offset `sent` in
+  /// `transferred`; null if there is none.
+  [[nodiscard]] detail::WriteOperation* pop_any(std::uint64_t sent) noexcept;
 
   /// At least one byte of `op`, which waits here, has been consumed.
   [[nodiscard]] bool started(const detail::WriteOperation& op) const noexcept {
@@ -79,7 +93,7 @@ class WriteQueue {
   /// all later operations shift. Returns the number of bytes taken out.
   std::size_t remove(detail::WriteOperation& op) noexcept;
 
-  /// Forgets all queued bytes. The operations keep waiting for pop_any(); until they are gone nothing may be appended.
+  /// Forgets all queued bytes and the barrier. The operations keep waiting for pop_any(); until they are gone nothing may be appended.
   void drop_data() noexcept;
   /// Forgets everything and counts from 0 again; no operation may wait.
   void reset() noexcept;
@@ -100,6 +114,7 @@ class WriteQueue {
 
   Segment* first_ = nullptr;
   Segment* last_ = nullptr;
+  Segment* barrier_ = nullptr;  // a segment without bytes
   std::uint64_t appended_ = 0;
   std::uint64_t consumed_ = 0;
   detail::OperationList operations_;

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -190,6 +191,40 @@ void DescriptorTransport::reset() noexcept {
     ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &discard, sizeof discard);
   }
   close();
+}
+
+/// Options do not exist on every kind of socket; where one does not, it is ignored.
+void DescriptorTransport::set_option(int level, int name, int value) noexcept {
+  ::setsockopt(descriptor_, level, name, &value, sizeof value);
+}
+
+void DescriptorTransport::set_no_delay(bool enable) noexcept { set_option(IPPROTO_TCP, TCP_NODELAY, enable ? 1 : 0); }
+
+void DescriptorTransport::set_keep_alive(const KeepAlive& keep_alive) noexcept {
+  const auto seconds = [](std::chrono::milliseconds time) {
+    return static_cast<int>(std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(time).count()));
+  };
+  set_option(SOL_SOCKET, SO_KEEPALIVE, keep_alive.enable ? 1 : 0);
+  if (!keep_alive.enable) return;
+  if (const int idle = seconds(keep_alive.initial_delay)) set_option(IPPROTO_TCP, TCP_KEEPIDLE, idle);
+  if (const int interval = seconds(keep_alive.interval)) set_option(IPPROTO_TCP, TCP_KEEPINTVL, interval);
+  if (keep_alive.count > 0) set_option(IPPROTO_TCP, TCP_KEEPCNT, keep_alive.count);
+}
+
+/// An IPv6 socket sends IPv4 packets if its peer's address is mapped. An IPv4 socket does not know the second option.
+void DescriptorTransport::set_type_of_service(int value) noexcept {
+  set_option(IPPROTO_IP, IP_TOS, value);
+  set_option(IPPROTO_IPV6, IPV6_TCLASS, value);
+}
+
+std::optional<int> DescriptorTransport::type_of_service() const noexcept {
+  int value = 0;
+  const auto asked = [&](int level, int name) {
+    socklen_t length = sizeof value;
+    return ::getsockopt(descriptor_, level, name, &value, &length) == 0;
+  };
+  if (asked(IPPROTO_IPV6, IPV6_TCLASS) || asked(IPPROTO_IP, IP_TOS)) return value;
+  return std::nullopt;
 }
 
 std::optional<SocketAddress> DescriptorTransport::local_address() const { return to_address(local_); }

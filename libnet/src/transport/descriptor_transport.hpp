@@ -52,6 +52,11 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   void reset() noexcept override;
   bool can_reset() const noexcept override { return kind_ == Kind::tcp; }
 
+  void set_no_delay(bool enable) noexcept override;
+  void set_keep_alive(const KeepAlive& keep_alive) noexcept override;
+  void set_type_of_service(int value) noexcept override;
+  std::optional<int> type_of_service() const noexcept override;
+
   /// Nothing for a Unix socket.
   std::optional<SocketAddress> local_address() const override;
   std::optional<SocketAddress> remote_address() const override;
@@ -62,6 +67,7 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   using NativeAddress = sockaddr_in6;
 
   void on_ready() override;
+  void set_option(int level, int name, int value) noexcept;
   void note_addresses(const SocketAddress* remote) noexcept;
   bool short_read_means_drained() const noexcept;
   ssize_t send(std::span<const iovec> buffers) const noexcept;

@@ -56,7 +56,7 @@ class Operation : public ListNode<Operation> {
     accept,
     listen,
     count,
-    room,  // of a pipe, at its destination
+    writable,  // of a pipe, at its destination
   };
 
   explicit Operation(Kind which) noexcept : kind(which) {}

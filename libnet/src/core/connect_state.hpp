@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/connector.hpp"
+#include "libnet/bound_socket.hpp"
+#include "libnet/detail/requests.hpp"
+
+namespace libnet::core {
+
+/// What only a socket that connects has.
+struct ConnectState {
+  bool has_news() const noexcept { return connector && connector->has_news(); }
+  /// The connection is over; what was attempted can still be asked for.
+  void give_up() noexcept {
+    connector.reset();
+    source.reset();
+  }
+
+  std::unique_ptr<Connector> connector;
+  std::optional<BoundSocket> source;   ///< What it connects from, or did: its file lasts as long.
+  std::vector<std::string> attempted;  ///< None if no choice of addresses was wanted.
+  bool resets_when_connected = false;  ///< `reset` was called meanwhile.
+};
+
+/// @throws SystemError for what the caller could have checked.
+void check_connect_request(const detail::ConnectRequest& request);
+
+/// A socket that is bound already serves for one attempt, at an address of its own family.
+void prefer_source_family(detail::ConnectRequest& request);
+
+}  // namespace libnet::core

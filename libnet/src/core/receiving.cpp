@@ -1,0 +1,170 @@
+#include "core/receiving.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <new>
+
+namespace libnet::core {
+
+namespace {
+
+// What an awaited read got is moved out of the big block if it is smaller than this, so that many suspended readers do
+// not hold a big block each. [bytes]
+constexpr std::size_t small_read = 4 * 1024;
+
+/// The block, or a smaller one with its bytes. Without memory for that one the big block serves as well.
+Block fitted(Block&& block, std::size_t bytes) try {
+  if (bytes > small_read) return std::move(block);
+  Block smaller = Block::take(bytes);
+  std::memcpy(smaller.data(), block.data(), bytes);
+  return smaller;
+} catch (const std::bad_alloc&) {
+  return std::move(block);
+}
+
+}  // namespace
+
+void Receiving::reset() noexcept {
+  put_back_.reset();
+  bytes_read_ = 0;
+  side_ = Side::open;
+}
+
+void Receiving::drop_unread() noexcept {
+  put_back_.reset();
+  if (filter_) filter_->decoder.forget_held();
+}
+
+Receiving::Consumer Receiving::consumer(bool listeners, bool receiver) const noexcept {
+  if (reader_ != nullptr) {
+    if (reader_->kind == Operation::Kind::read) return Consumer::read;
+    return reader_->kind == Operation::Kind::pipe ? Consumer::pipe : Consumer::read_some;
+  }
+  if (flow_ == Flow::paused) return Consumer::nobody;
+  if (receiver) return Consumer::receiver;
+  if (flow_ == Flow::discarding) return Consumer::discarded;
+  return listeners ? Consumer::listeners : Consumer::nobody;
+}
+
+// --- what was put back ---------------------------------------------------------------------------------------------
+
+void Receiving::put_back(std::span<const std::byte> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (!put_back_) put_back_ = std::make_unique<std::string>();
+  put_back_->insert(0, text);
+}
+
+/// Puts bytes behind those that were put back; true if there are any.
+bool Receiving::put_behind(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return false;
+  if (!put_back_) put_back_ = std::make_unique<std::string>();
+  put_back_->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return true;
+}
+
+transport::Result Receiving::read_put_back(std::span<std::byte> memory) noexcept {
+  const std::size_t size = std::min(memory.size(), put_back_->size());
+  std::memcpy(memory.data(), put_back_->data(), size);
+  put_back_->erase(0, size);
+  if (put_back_->empty()) put_back_.reset();
+  return {size, transport::Status::more, {}};
+}
+
+std::string Receiving::take_unread() {
+  release_held();
+  std::string unread = put_back_ ? std::move(*put_back_) : std::string();
+  put_back_.reset();
+  return unread;
+}
+
+void Receiving::give_unread(std::string&& bytes) {
+  if (!bytes.empty()) put_back_ = std::make_unique<std::string>(std::move(bytes));
+}
+
+// --- text ----------------------------------------------------------------------------------------------------------
+
+InputFilter& Receiving::filter() {
+  if (!filter_) filter_ = std::make_unique<InputFilter>();
+  return *filter_;
+}
+
+bool Receiving::set_encoding(Encoding encoding) {
+  if (!filter_ && encoding == Encoding::bytes) return false;
+  TextDecoder& decoder = filter().decoder;
+  if (decoder.encoding() == encoding) return false;
+  const TextDecoder before = std::exchange(decoder, TextDecoder(encoding));
+  std::array<std::byte, 16> text;
+  return put_behind({text.data(), decoder.decode(before.held(), text.data())});
+}
+
+bool Receiving::release_held() {
+  if (!filter_ || !put_behind(filter_->decoder.held())) return false;
+  filter_->decoder.forget_held();
+  return true;
+}
+
+bool Receiving::flush_held() {
+  if (!filter_ || filter_->decoder.held().empty()) return false;
+  std::array<std::byte, 4> text;
+  put_behind({text.data(), filter_->decoder.finish(text.data())});
+  return true;
+}
+
+/// Reads what has room in the block when it is text.
+transport::Result Receiving::read_text(transport::Transport& transport, Block& text) {
+  TextDecoder& decoder = filter_->decoder;
+  Block block = Block::take();
+  transport::Result result = read_into(transport, {block.data(), decoder.most_input(text.size())});
+  if (result.bytes == 0) return result;
+  result.bytes = decoder.decode({block.data(), result.bytes}, text.data());
+  if (result.bytes == 0) result.status = transport::Status::more;  // not even a character: look again
+  return result;
+}
+
+// --- a receiver's own memory ---------------------------------------------------------------------------------------
+
+void Receiving::set_receiver(ListenerId receiver, std::span<std::byte> memory) {
+  filter().receiver = receiver;
+  filter_->memory = memory;
+  stop_discarding();
+}
+
+// --- reading -------------------------------------------------------------------------------------------------------
+
+transport::Result Receiving::read_for(transport::Transport& transport, detail::ReadOperation& operation) {
+  Block block = Block::take();
+  const transport::Result result = read_block(transport, block);
+  if (result.bytes == 0) return result;
+  lease_ = fitted(std::move(block), result.bytes);
+  operation.results = Chunk(lease_.data(), result.bytes);
+  return result;
+}
+
+/// What is met behind bytes is met again by the next read, for the bytes may be put back: only the bytes are told.
+transport::Result Receiving::read_for(transport::Transport& transport, detail::ReadSomeOperation& operation) {
+  std::size_t& total = std::get<0>(operation.results);
+  transport::Result result;
+  for (std::size_t i = 0; i < operation.buffers.count; ++i) {
+    const auto& piece = operation.buffers.pieces[i];
+    result = read_into(transport, {static_cast<std::byte*>(piece.data), piece.size});
+    total += result.bytes;
+    if (result.bytes < piece.size || result.status != transport::Status::more) break;
+  }
+  result.bytes = total;
+  return result;
+}
+
+transport::Result Receiving::splice(transport::Transport& transport, transport::KernelPipe& pipe) {
+  const transport::Result result = transport.splice_in(pipe);
+  bytes_read_ += result.bytes;
+  return result;
+}
+
+transport::Result Receiving::discard_block(transport::Transport& transport) {
+  put_back_.reset();
+  Block block = Block::take();
+  return read_into(transport, {block.data(), block.size()});
+}
+
+}  // namespace libnet::core

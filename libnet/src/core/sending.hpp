@@ -1,0 +1,163 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "core/write_queue.hpp"
+#include "libnet/detail/operation.hpp"
+#include "libnet/payload.hpp"
+#include "transport/transport.hpp"
+
+namespace libnet::core {
+
+/// The sending half of a connection: what was written, which of it has left, whether a drain is owed, and how far our side is.
+///
+/// It moves bytes from the write queue into a transport. Bytes are counted from the beginning of the connection: those
+/// that were appended, those that a transport took (consumed), and those that have wholly left it (sent). A write is complete
+/// when its own bytes are sent, whatever a transport holds of later ones.
+class Sending {
+ public:
+  enum class Side : std::uint8_t {
+    open,
+    ending,    ///< `end` was called; what is queued leaves first.
+    shut,      ///< The transport has taken the end, and may hold its encoded form.
+    flushed,   ///< The end was sent; 'finish' is due.
+    finished,  ///< 'finish' was told.
+    aborted,   ///< Cut with bytes unsent: the peer gets a reset, not an end.
+  };
+  enum class Views : std::uint8_t { copied, borrowed };
+
+  /// @name Writing
+  /// @{
+  /// @param views  What becomes of a payload that is a view: it is copied, or lent until the write has completed.
+  void append(Payload&& data, Views views) {
+    if (!data.is_view()) return queue_.append_shared(data.take_bytes());
+    views == Views::copied ? queue_.append_copy(data.view()) : queue_.append_borrowed(data.view());
+  }
+  void append_copy(std::span<const std::byte> bytes) { queue_.append_copy(bytes); }
+  void append_borrowed(const detail::WriteBuffers& buffers);
+  void append_piped(std::shared_ptr<transport::KernelPipe> pipe) { queue_.append_piped(std::move(pipe)); }
+  /// What is appended from here on waits for the next transport.
+  void append_barrier() { queue_.append_barrier(); }
+  /// Offers bytes to the transport before they are queued: what it takes need not be copied. Only if `is_bare()`.
+  transport::Result write_through(transport::Transport& transport, std::span<const std::byte> bytes);
+  /// Lets an operation wait for the bytes that were appended since `begin`.
+  void await_bytes(detail::WriteOperation& operation, std::uint64_t begin) noexcept { queue_.push(operation, begin); }
+  /// @}
+
+  /// @name Counts [bytes of the connection]
+  /// @{
+  std::uint64_t appended() const noexcept { return queue_.appended(); }
+  std::uint64_t sent() const noexcept {
+    return holding_ != nullptr ? sent_before_ + holding_->sent() : queue_.consumed();
+  }
+  /// What a transport holds, encoded.
+  std::size_t unsent() const noexcept { return holding_ != nullptr ? holding_->unsent() : 0; }
+  std::size_t queued() const noexcept { return queue_.size(); }
+  /// Queued, wherever the bytes are.
+  std::size_t buffered() const noexcept { return queue_.size() + unsent(); }
+  /// The same without what is in a pipe of the kernel, which is no memory and nobody's write.
+  std::size_t buffered_in_user_space() const noexcept;
+  /// Whether nothing at all is queued or held, and no barrier stands.
+  bool is_bare() const noexcept { return queue_.bare() && unsent() == 0; }
+  /// @}
+
+  /// @name Transports
+  /// @{
+  /// What is sent from now on goes through this transport, which lives until `detach` or the next `attach`.
+  void attach(const transport::Transport& transport) noexcept;
+  /// The transport is about to be closed: what has left it by now is all that ever will.
+  void detach() noexcept { holding_ = nullptr; }
+  /// All that was written before the barrier has wholly left.
+  bool is_at_barrier() const noexcept { return queue_.at_barrier() && unsent() == 0; }
+  void pass_barrier() noexcept { queue_.pop_barrier(); }
+  /// @}
+
+  /// @name Sending
+  /// @{
+  bool is_corked() const noexcept { return corks_ != 0 && side_ == Side::open; }
+  void cork() noexcept { ++corks_; }
+  /// True if the last cork was taken out.
+  bool uncork() noexcept { return corks_ != 0 && --corks_ == 0; }
+
+  struct Flushed {
+    bool moved = false;  ///< Bytes were taken by the transport.
+    bool more = false;   ///< More may leave at once; the bound on writes was met.
+    error_code error = {};
+  };
+  /// Sends what the transport takes, in at most `most` gathered writes. Where it ends early without an error, the transport
+  /// tells its observer when it can go on.
+  Flushed flush(transport::Transport& transport, int most);
+  /// @}
+
+  /// @name Operations
+  /// @{
+  bool has_operations() const noexcept { return queue_.has_operations(); }
+  bool has_started(const detail::WriteOperation& operation) const noexcept { return queue_.started(operation); }
+  bool has_sent(const detail::WriteOperation& operation) const noexcept { return operation.end <= sent(); }
+  bool contains(const detail::WriteOperation& operation) const noexcept { return queue_.contains(operation); }
+  void remove(detail::WriteOperation& operation) noexcept { queue_.remove(operation); }
+  /// Takes out the next write whose bytes are sent; null if there is none.
+  detail::WriteOperation* pop_completed() noexcept {
+    return queue_.has_operations() ? queue_.pop_completed(sent()) : nullptr;
+  }
+  /// Takes out the next write, whatever it waits for; null if there is none.
+  detail::WriteOperation* pop_any() noexcept { return queue_.has_operations() ? queue_.pop_any(sent()) : nullptr; }
+  /// Forgets what is queued. The operations keep waiting for `pop_any`.
+  void drop_data() noexcept { queue_.drop_data(); }
+  /// @}
+
+  /// @name Drain
+  /// Contract 5: one 'drain' for a queue that was too full and has emptied.
+  /// @{
+  bool owes_drain() const noexcept { return owes_drain_; }
+  void owe_drain() noexcept { owes_drain_ = true; }
+  /// True, once, when a drain is owed and no more than the mark is queued. After `end()` only an empty queue will do.
+  bool take_drain(std::size_t low_water_mark) noexcept;
+  /// @}
+
+  /// @name Our side
+  /// @{
+  Side side() const noexcept { return side_; }
+  bool is_open() const noexcept { return side_ == Side::open; }
+  /// The end is on its way, or was sent and is not told yet.
+  bool is_ending() const noexcept { return side_ != Side::open && side_ != Side::finished; }
+  bool end_is_sent() const noexcept { return finish_is_due() || has_finished(); }
+  bool finish_is_due() const noexcept { return side_ == Side::flushed; }
+  bool has_finished() const noexcept { return side_ == Side::finished; }
+  bool is_aborted() const noexcept { return side_ == Side::aborted; }
+  /// What is queued leaves, then the end; corks hold nothing back any more.
+  void end() noexcept;
+  void abort() noexcept { side_ = Side::aborted; }
+  /// Hands the end to the transport once all else has left.
+  error_code send_end(transport::Transport& transport);
+  /// True, once, when the end has wholly left.
+  bool take_end_sent() noexcept;
+  /// A socket that never connected has nothing to flush: its end counts as sent. True if it was wanted.
+  bool end_unconnected() noexcept;
+  void note_finish_told() noexcept { side_ = Side::finished; }
+  /// The connection is destroyed: a 'finish' that was not told yet is not told any more.
+  void tell_no_finish() noexcept {
+    if (finish_is_due()) note_finish_told();
+  }
+  /// @}
+
+  /// A new connection begins; no operation may wait.
+  void reset() noexcept;
+
+ private:
+  bool may_send_more() const noexcept { return queue_.sendable() || unsent() != 0; }
+  transport::Result send_front(transport::Transport& transport);
+
+  WriteQueue queue_;
+  const transport::Transport* holding_ = nullptr;  // the transport, if it may hold what it took
+  std::uint64_t sent_before_ = 0;                  // what other transports sent before it
+  std::uint32_t corks_ = 0;
+  Side side_ = Side::open;
+  bool owes_drain_ = false;
+};
+
+}  // namespace libnet::core
