@@ -37,7 +37,7 @@ CatProgram::CatProgram(const Options& options)
       signals_(io_, SIGINT, SIGTERM),
       input_(io_.get_executor()),
       output_(io_.get_executor()),
-      server_(io_, {.linger_time = linger_time}) {}
+      server_(io_, {.socket = {.linger_time = linger_time}}) {}
 
 int CatProgram::run() {
   signals_.async_wait([this](const boost::system::error_code& code, int number) {

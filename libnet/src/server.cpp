@@ -4,10 +4,10 @@
 
 #include <fcntl.h>
 
+#include "calls.hpp"
 #include "core/acceptor.hpp"
 #include "core/binding.hpp"
 #include "core/connection.hpp"
-#include "reactor/thread_check.hpp"
 
 namespace libnet {
 
@@ -15,23 +15,26 @@ namespace {
 
 using core::Acceptor;
 
-/// The state, if a call can still have an effect: there is a server and its io_context lives.
-Acceptor* usable(Acceptor* acceptor, const char* function) {
-  if (acceptor == nullptr || !acceptor->loop().alive()) return nullptr;
-  reactor::check_thread(acceptor->loop(), function);
-  return acceptor;
+/// What may be given to one socket may not do for all that a server accepts.
+void check(const SocketOptions& accepted) {
+  if (accepted.fd) throw SystemError(Error(Errc::invalid_argument, "open"));
+  if (accepted.type_of_service) core::check_type_of_service(*accepted.type_of_service);
 }
 
 }  // namespace
 
-void Server::open(const executor_type& executor, const ServerOptions& options) {
+void Server::open(const executor_type& executor, const ServerOptions& options,
+                  OptionalListener<void(Socket)> on_connection) {
+  check(options.socket);
   acceptor_ = new Acceptor(reactor::Loop::of(executor), options);
   acceptor_->add_handle();
+  if (!on_connection) return;
+  acceptor_->add_listener(ServerEvent::connection, on_connection.take(), detail::ListenerTable::Place::back, false);
 }
 
 Server::Server(core::Acceptor& acceptor) noexcept : acceptor_(&acceptor) { acceptor.add_handle(); }
 
-Server::Server(const Server& other) noexcept : acceptor_(other.acceptor_) {
+Server::Server(const Server& other) noexcept : EventCalls(), acceptor_(other.acceptor_) {
   if (acceptor_ != nullptr) acceptor_->add_handle();
 }
 
@@ -39,13 +42,44 @@ Server::~Server() {
   if (acceptor_ != nullptr) acceptor_->release_handle();
 }
 
-Server& Server::listen(const ListenOptions& options) {
-  if (auto* acceptor = usable(acceptor_, "Server::listen")) acceptor->listen(options);
-  return *this;
+// --- listening -----------------------------------------------------------------------------------------------------
+
+Server& Server::listen(const ListenOptions& options, OptionalListener<void()> on_listening) {
+  return listen_on(options, on_listening);
 }
 
-Server& Server::listen(const Server& other) {
-  if (auto* acceptor = usable(acceptor_, "Server::listen")) acceptor->listen(other.shared());
+Server& Server::listen(const ListenTarget& where, int backlog, OptionalListener<void()> on_listening) {
+  if (where.other() != nullptr) return listen_on(where.other()->shared(), on_listening);
+  ListenOptions options = where.options();
+  options.backlog = backlog;
+  return listen_on(options, on_listening);
+}
+
+Server& Server::listen(const ListenTarget& where, OptionalListener<void()> on_listening) {
+  return listen(where, default_backlog, std::move(on_listening));
+}
+
+Server& Server::listen(int port, std::string_view host, int backlog, OptionalListener<void()> on_listening) {
+  return listen_on(ListenOptions{.host = host, .port = port, .backlog = backlog}, on_listening);
+}
+
+Server& Server::listen(int port, std::string_view host, OptionalListener<void()> on_listening) {
+  return listen(port, host, default_backlog, std::move(on_listening));
+}
+
+Server& Server::listen_fd(int descriptor, int backlog, OptionalListener<void()> on_listening) {
+  return listen_on(ListenOptions{.fd = descriptor, .backlog = backlog}, on_listening);
+}
+
+Server& Server::listen_fd(int descriptor, OptionalListener<void()> on_listening) {
+  return listen_fd(descriptor, default_backlog, std::move(on_listening));
+}
+
+Server& Server::listen_on(const detail::ListenRequest& request, OptionalListener<void()>& on_listening) {
+  auto* acceptor = usable(acceptor_, "Server::listen");
+  if (acceptor == nullptr) return *this;
+  acceptor->listen(request);
+  if (on_listening) acceptor->await_listening(on_listening.take());
   return *this;
 }
 
@@ -62,64 +96,53 @@ detail::ListenRequest Server::shared() const {
   return request;
 }
 
-void Server::await_listening(std::unique_ptr<detail::Callable> listener) {
-  if (auto* acceptor = usable(acceptor_, "Server::listen")) acceptor->await_listening(std::move(listener));
+void Server::start_listen(detail::VoidOperation& operation, const detail::ListenRequest& request) {
+  start<&Acceptor::start_listen>(acceptor_, "Server::async_listen", operation, request);
 }
 
-void Server::start_listen(detail::VoidOperation& operation, const detail::ListenRequest& request) {
-  auto* acceptor = usable(acceptor_, "Server::async_listen");
-  acceptor != nullptr ? acceptor->start_listen(operation, request) : operation.refuse();
-}
+// --- accepting and closing -----------------------------------------------------------------------------------------
 
 void Server::start_accept(detail::AcceptOperation& operation) {
-  auto* acceptor = usable(acceptor_, "Server::async_accept");
-  acceptor != nullptr ? acceptor->start_accept(operation) : operation.refuse();
+  start<&Acceptor::start_accept>(acceptor_, "Server::async_accept", operation);
 }
 
 void Server::set_handler(std::shared_ptr<detail::ConnectionHandler> handler) {
-  if (auto* acceptor = usable(acceptor_, "Server::serve")) acceptor->set_handler(std::move(handler));
+  call<&Acceptor::set_handler>(acceptor_, "Server::serve", std::move(handler));
 }
 
-Server& Server::close() {
-  if (auto* acceptor = usable(acceptor_, "Server::close")) acceptor->close(nullptr);
-  return *this;
-}
+Server& Server::close() { return chain<&Acceptor::close>(*this, acceptor_, "Server::close", nullptr); }
 
 void Server::start_close(detail::VoidOperation& operation) {
   auto* acceptor = usable(acceptor_, operation.is_callback ? "Server::close" : "Server::async_close");
   acceptor != nullptr ? acceptor->close(&operation) : operation.refuse();
 }
 
+// --- events --------------------------------------------------------------------------------------------------------
+
 ListenerId Server::add_listener(ServerEvent event, std::unique_ptr<detail::Callable> listener,
                                 detail::ListenerTable::Place place, bool once) {
-  auto* acceptor = usable(acceptor_, "Server::on");
-  return acceptor != nullptr ? acceptor->add_listener(event, std::move(listener), place, once) : ListenerId{};
+  return call<&Acceptor::add_listener>(acceptor_, "Server::on", event, std::move(listener), place, once);
 }
 
-bool Server::off(ListenerId id) {
-  auto* acceptor = usable(acceptor_, "Server::off");
-  return acceptor != nullptr && acceptor->remove_listener(id);
-}
+bool Server::remove_listener(ListenerId id) { return call<&Acceptor::remove_listener>(acceptor_, "Server::off", id); }
 
 std::size_t Server::count_listeners(ServerEvent event) const noexcept {
   return acceptor_ != nullptr ? acceptor_->count_listeners(static_cast<std::uint8_t>(event)) : 0;
 }
 
 void Server::remove_listeners(ServerEvent event) {
-  if (auto* acceptor = usable(acceptor_, "Server::remove_all")) {
-    acceptor->remove_listeners(static_cast<std::uint8_t>(event));
-  }
+  call<&Acceptor::remove_listeners>(acceptor_, "Server::remove_all", static_cast<std::uint8_t>(event));
 }
 
 void Server::start_wait(detail::EventOperation& operation, ServerEvent event) {
-  auto* acceptor = usable(acceptor_, "Server::async_wait");
-  acceptor != nullptr ? acceptor->start_wait(operation, event) : operation.refuse();
+  start<&Acceptor::start_wait>(acceptor_, "Server::async_wait", operation, event);
 }
 
+// --- state ---------------------------------------------------------------------------------------------------------
+
 void Server::start_count(detail::ResultOperation<std::size_t>& operation) {
-  auto* acceptor =
-      usable(acceptor_, operation.is_callback ? "Server::get_connections" : "Server::async_get_connections");
-  acceptor != nullptr ? acceptor->start_count(operation) : operation.refuse();
+  const char* function = operation.is_callback ? "Server::get_connections" : "Server::async_get_connections";
+  start<&Acceptor::start_count>(acceptor_, function, operation);
 }
 
 const Server::executor_type& Server::executor() const noexcept {
@@ -129,35 +152,23 @@ const Server::executor_type& Server::executor() const noexcept {
 }
 Server::executor_type Server::get_executor() const noexcept { return executor(); }
 
-bool Server::listening() const noexcept { return acceptor_ != nullptr && acceptor_->listening(); }
-std::optional<SocketAddress> Server::address() const {
-  return acceptor_ != nullptr ? acceptor_->address() : std::nullopt;
-}
-std::size_t Server::connections() const noexcept { return acceptor_ != nullptr ? acceptor_->connections() : 0; }
+bool Server::listening() const noexcept { return ask<&Acceptor::listening>(acceptor_); }
+std::optional<SocketAddress> Server::address() const { return ask<&Acceptor::address>(acceptor_); }
+std::size_t Server::connections() const noexcept { return ask<&Acceptor::connections>(acceptor_); }
 Server& Server::max_connections(std::optional<std::size_t> limit) {
-  if (auto* acceptor = usable(acceptor_, "Server::max_connections")) acceptor->set_max_connections(limit);
-  return *this;
+  return chain<&Acceptor::set_max_connections>(*this, acceptor_, "Server::max_connections", limit);
 }
 std::optional<std::size_t> Server::max_connections() const noexcept {
-  return acceptor_ != nullptr ? acceptor_->max_connections() : std::nullopt;
+  return ask<&Acceptor::max_connections>(acceptor_);
 }
-std::vector<Socket> Server::sockets() const {
-  return acceptor_ != nullptr ? acceptor_->sockets() : std::vector<Socket>();
-}
-Error Server::error() const { return acceptor_ != nullptr ? acceptor_->error() : Error(); }
-int Server::native_handle() const noexcept { return acceptor_ != nullptr ? acceptor_->native_handle() : -1; }
+std::vector<Socket> Server::sockets() const { return ask<&Acceptor::sockets>(acceptor_); }
+Error Server::error() const { return ask<&Acceptor::error>(acceptor_); }
+int Server::native_handle() const noexcept { return ask<&Acceptor::native_handle>(acceptor_, -1); }
 Error Server::describe(const error_code& code, Kind kind) const {
   return acceptor_ != nullptr ? acceptor_->describe(code, kind) : Error(code);
 }
 
-Server& Server::ref() {
-  if (auto* acceptor = usable(acceptor_, "Server::ref")) acceptor->set_referenced(true);
-  return *this;
-}
-
-Server& Server::unref() {
-  if (auto* acceptor = usable(acceptor_, "Server::unref")) acceptor->set_referenced(false);
-  return *this;
-}
+Server& Server::ref() { return chain<&Acceptor::set_referenced>(*this, acceptor_, "Server::ref", true); }
+Server& Server::unref() { return chain<&Acceptor::set_referenced>(*this, acceptor_, "Server::unref", false); }
 
 }  // namespace libnet

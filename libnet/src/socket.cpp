@@ -1,26 +1,23 @@
 #include "libnet/socket.hpp"
 
+#include "calls.hpp"
 #include "core/acceptor.hpp"
 #include "core/binding.hpp"
 #include "core/connection.hpp"
 #include "libnet/server.hpp"
-#include "reactor/thread_check.hpp"
 #include "transport/descriptor_transport.hpp"
+
+#include <string>
 
 #include <sys/socket.h>
 
 namespace libnet {
 
+static_assert(sizeof(Socket) == sizeof(void*) && sizeof(Server) == sizeof(void*));  // a handle is one pointer
+
 namespace {
 
 using core::Connection;
-
-/// The state, if a call can still have an effect: there is a socket and its io_context lives.
-Connection* usable(Connection* connection, const char* function) {
-  if (connection == nullptr || !connection->loop().alive()) return nullptr;
-  reactor::check_thread(connection->loop(), function);
-  return connection;
-}
 
 [[noreturn]] void refuse(error_code code) { throw SystemError(Error(code, "open")); }
 
@@ -41,14 +38,14 @@ std::unique_ptr<transport::Transport> take_over(const std::shared_ptr<reactor::L
   return made;
 }
 
-void check_type_of_service(int value) {
-  if (value < 0 || value > 255) throw SystemError(Error(Errc::out_of_range, "set_type_of_service"));
+ListenerId add_once(Connection& connection, SocketEvent event, OptionalListener<void()>& listener) {
+  return connection.add_listener(event, listener.take(), detail::ListenerTable::Place::back, true);
 }
 
 }  // namespace
 
 void Socket::open(const executor_type& executor, const SocketOptions& options) {
-  if (options.type_of_service) check_type_of_service(*options.type_of_service);
+  if (options.type_of_service) core::check_type_of_service(*options.type_of_service);
   const auto loop = reactor::Loop::of(executor);
   std::unique_ptr<transport::Transport> transport;
   if (options.fd) check_descriptor(*options.fd);
@@ -67,94 +64,85 @@ void Socket::release_handle() const noexcept { connection_->release_handle(); }
 
 // --- connecting ----------------------------------------------------------------------------------------------------
 
-Socket& Socket::connect(const ConnectOptions& options) {
-  if (auto* connection = usable(connection_, "Socket::connect")) connection->connect(options, false);
+Socket& Socket::connect(const ConnectOptions& options, OptionalListener<void()> on_connect) {
+  auto* connection = usable(connection_, "Socket::connect");
+  if (connection == nullptr) return *this;
+  connection->connect(options, false);
+  if (on_connect) add_once(*connection, SocketEvent::connect, on_connect);
   return *this;
 }
 
-Socket& Socket::connect(const SocketAddress& address) {
-  const std::string host = address.address();
-  if (address.family() == Family::unix_path) return connect({.path = host});
-  return connect({.host = host, .port = address.port()});
+Socket& Socket::connect(const ConnectTarget& where, OptionalListener<void()> on_connect) {
+  const SocketAddress* address = where.address();
+  if (address == nullptr) return connect(where.options(), std::move(on_connect));
+  const std::string host = address->address();
+  if (address->family() == Family::unix_path) return connect({.path = host}, std::move(on_connect));
+  return connect({.host = host, .port = address->port()}, std::move(on_connect));
+}
+
+Socket& Socket::connect(int port, std::string_view host, OptionalListener<void()> on_connect) {
+  return connect({.host = host, .port = port}, std::move(on_connect));
 }
 
 void Socket::start_connect(detail::VoidOperation& operation, const detail::ConnectRequest& request) {
-  auto* connection = usable(connection_, "Socket::async_connect");
-  connection != nullptr ? connection->start_connect(operation, request) : operation.refuse();
+  start<&Connection::start_connect>(connection_, "Socket::async_connect", operation, request);
 }
 
 // --- reading -------------------------------------------------------------------------------------------------------
 
 void Socket::start_read(detail::ReadOperation& operation) {
-  auto* connection = usable(connection_, "Socket::async_read");
-  connection != nullptr ? connection->start_read(operation) : operation.refuse();
+  start<&Connection::start_read>(connection_, "Socket::async_read", operation);
 }
 
 void Socket::start_read_some(detail::ReadSomeOperation& operation, const detail::ReadBuffers& buffers) {
   operation.buffers = buffers;
-  auto* connection = usable(connection_, "Socket::async_read_some");
-  connection != nullptr ? connection->start_read_some(operation) : operation.refuse();
+  start<&Connection::start_read_some>(connection_, "Socket::async_read_some", operation);
 }
 
-Socket& Socket::pause() {
-  if (auto* connection = usable(connection_, "Socket::pause")) connection->pause();
-  return *this;
-}
-
-Socket& Socket::resume() {
-  if (auto* connection = usable(connection_, "Socket::resume")) connection->resume();
-  return *this;
-}
-
-bool Socket::is_paused() const noexcept { return connection_ != nullptr && connection_->paused(); }
+Socket& Socket::pause() { return chain<&Connection::pause>(*this, connection_, "Socket::pause"); }
+Socket& Socket::resume() { return chain<&Connection::resume>(*this, connection_, "Socket::resume"); }
+bool Socket::is_paused() const noexcept { return ask<&Connection::paused>(connection_); }
 
 void Socket::unshift(std::span<const std::byte> bytes) {
-  if (auto* connection = usable(connection_, "Socket::unshift")) connection->unshift(bytes);
+  call<&Connection::unshift>(connection_, "Socket::unshift", bytes);
 }
 
 Socket& Socket::set_encoding(Encoding encoding) {
-  if (auto* connection = usable(connection_, "Socket::set_encoding")) connection->set_encoding(encoding);
-  return *this;
+  return chain<&Connection::set_encoding>(*this, connection_, "Socket::set_encoding", encoding);
 }
 
 ListenerId Socket::start_receiving(std::unique_ptr<detail::Callable> receiver, bool may_lack_memory) {
-  auto* connection = usable(connection_, "Socket::on_read");
-  return connection != nullptr ? connection->start_receiving(std::move(receiver), may_lack_memory) : ListenerId{};
+  return call<&Connection::start_receiving>(connection_, "Socket::on_read", std::move(receiver), may_lack_memory);
 }
 
 // --- piping --------------------------------------------------------------------------------------------------------
 
 Socket Socket::pipe(const Socket& destination, const PipeOptions& options) {
-  auto& operation = callback<detail::PipeOperation>([] {}, Kind::pipe);
+  auto& operation = detail::make_callback<detail::PipeOperation>(executor(), [] {}, Kind::pipe);
   operation.is_heard = false;
   start_callback_pipe(operation, destination, options);
   return destination;
 }
 
 void Socket::start_pipe(detail::PipeOperation& operation, const Socket& destination, const PipeOptions& options) {
-  auto* connection = usable(connection_, operation.is_callback ? "Socket::pipe" : "Socket::async_pipe");
-  connection != nullptr ? connection->start_pipe(operation, destination, options) : operation.refuse();
+  const char* function = operation.is_callback ? "Socket::pipe" : "Socket::async_pipe";
+  start<&Connection::start_pipe>(connection_, function, operation, destination, options);
 }
 
 void Socket::start_callback_pipe(detail::PipeOperation& operation, const Socket& destination,
                                  const PipeOptions& options) {
-  const error_code code =
-      usable(connection_, "Socket::pipe") != nullptr ? connection_->refuse_pipe(destination) : error_code();
+  const error_code code = call<&Connection::refuse_pipe>(connection_, "Socket::pipe", destination);
   if (!code) return start_pipe(operation, destination, options);
   operation.abandon();
   throw SystemError(Error(code, "pipe"));
 }
 
-Socket& Socket::unpipe() {
-  if (auto* connection = usable(connection_, "Socket::unpipe")) connection->unpipe();
-  return *this;
-}
+Socket& Socket::unpipe() { return chain<&Connection::unpipe>(*this, connection_, "Socket::unpipe"); }
 
 // --- writing -------------------------------------------------------------------------------------------------------
 
 bool Socket::write(Payload data) {
-  auto* connection = usable(connection_, "Socket::write");
-  return connection != nullptr && connection->write(std::move(data), nullptr, Connection::Views::copied);
+  return call<&Connection::write>(connection_, "Socket::write", std::move(data), nullptr, Connection::Views::copied);
 }
 
 bool Socket::start_callback_write(detail::WriteOperation& operation, Payload data) {
@@ -174,28 +162,20 @@ void Socket::start_write(detail::WriteOperation& operation, Payload data) {
 }
 
 void Socket::start_write_some(detail::WriteOperation& operation, const detail::WriteBuffers& buffers) {
-  auto* connection = usable(connection_, "Socket::async_write_some");
-  connection != nullptr ? connection->start_write_some(operation, buffers) : operation.refuse();
+  start<&Connection::start_write_some>(connection_, "Socket::async_write_some", operation, buffers);
 }
 
 void Socket::start_drain(detail::VoidOperation& operation) {
-  auto* connection = usable(connection_, "Socket::async_drain");
-  connection != nullptr ? connection->start_drain(operation) : operation.refuse();
+  start<&Connection::start_drain>(connection_, "Socket::async_drain", operation);
 }
 
-void Socket::cork() {
-  if (auto* connection = usable(connection_, "Socket::cork")) connection->cork();
-}
-
-void Socket::uncork() {
-  if (auto* connection = usable(connection_, "Socket::uncork")) connection->uncork();
-}
+void Socket::cork() { call<&Connection::cork>(connection_, "Socket::cork"); }
+void Socket::uncork() { call<&Connection::uncork>(connection_, "Socket::uncork"); }
 
 // --- ending --------------------------------------------------------------------------------------------------------
 
 Socket& Socket::end(Payload data) {
-  if (auto* connection = usable(connection_, "Socket::end")) connection->end(std::move(data), nullptr);
-  return *this;
+  return chain<&Connection::end>(*this, connection_, "Socket::end", std::move(data), nullptr);
 }
 
 void Socket::start_end(detail::VoidOperation& operation, Payload data) {
@@ -206,35 +186,25 @@ void Socket::start_end(detail::VoidOperation& operation, Payload data) {
 Socket& Socket::destroy() { return destroy(Error()); }
 
 Socket& Socket::destroy(const Error& error) {
-  if (auto* connection = usable(connection_, "Socket::destroy")) connection->destroy(error);
-  return *this;
+  return chain<&Connection::destroy>(*this, connection_, "Socket::destroy", error);
 }
 
-void Socket::destroy_soon() {
-  if (auto* connection = usable(connection_, "Socket::destroy_soon")) connection->destroy_soon();
-}
-
-Socket& Socket::reset() {
-  if (auto* connection = usable(connection_, "Socket::reset")) connection->reset();
-  return *this;
-}
+void Socket::destroy_soon() { call<&Connection::destroy_soon>(connection_, "Socket::destroy_soon"); }
+Socket& Socket::reset() { return chain<&Connection::reset>(*this, connection_, "Socket::reset"); }
 
 void Socket::start_close(detail::VoidOperation& operation) {
-  auto* connection = usable(connection_, "Socket::async_close");
-  connection != nullptr ? connection->start_close(operation) : operation.refuse();
+  start<&Connection::start_close>(connection_, "Socket::async_close", operation);
 }
 
 // --- events --------------------------------------------------------------------------------------------------------
 
 ListenerId Socket::add_listener(SocketEvent event, std::unique_ptr<detail::Callable> listener,
                                 detail::ListenerTable::Place place, bool once) {
-  auto* connection = usable(connection_, "Socket::on");
-  return connection != nullptr ? connection->add_listener(event, std::move(listener), place, once) : ListenerId{};
+  return call<&Connection::add_listener>(connection_, "Socket::on", event, std::move(listener), place, once);
 }
 
-bool Socket::off(ListenerId id) {
-  auto* connection = usable(connection_, "Socket::off");
-  return connection != nullptr && connection->remove_listener(id);
+bool Socket::remove_listener(ListenerId id) {
+  return call<&Connection::remove_listener>(connection_, "Socket::off", id);
 }
 
 std::size_t Socket::count_listeners(SocketEvent event) const noexcept {
@@ -242,60 +212,44 @@ std::size_t Socket::count_listeners(SocketEvent event) const noexcept {
 }
 
 void Socket::remove_listeners(SocketEvent event) {
-  if (auto* connection = usable(connection_, "Socket::remove_all")) {
-    connection->remove_listeners(static_cast<std::uint8_t>(event));
-  }
+  call<&Connection::remove_listeners>(connection_, "Socket::remove_all", static_cast<std::uint8_t>(event));
 }
 
 void Socket::start_wait(detail::EventOperation& operation, SocketEvent event) {
-  auto* connection = usable(connection_, "Socket::async_wait");
-  connection != nullptr ? connection->start_wait(operation, event) : operation.refuse();
+  start<&Connection::start_wait>(connection_, "Socket::async_wait", operation, event);
 }
 
 // --- time and options ----------------------------------------------------------------------------------------------
 
-Socket& Socket::set_timeout(std::chrono::milliseconds duration) {
-  if (auto* connection = usable(connection_, "Socket::set_timeout")) connection->set_timeout(duration);
-  return *this;
-}
-
-void Socket::remember_timeout_listener(ListenerId id) {
-  if (auto* connection = usable(connection_, "Socket::set_timeout")) connection->remember_timeout_listener(id);
-}
-
-std::chrono::milliseconds Socket::timeout() const noexcept {
-  return connection_ != nullptr ? connection_->timeout() : std::chrono::milliseconds(0);
-}
-
-Socket& Socket::set_no_delay(bool enable) {
-  if (auto* connection = usable(connection_, "Socket::set_no_delay")) connection->set_no_delay(enable);
-  return *this;
-}
-
-Socket& Socket::set_keep_alive(const KeepAlive& keep_alive) {
-  if (auto* connection = usable(connection_, "Socket::set_keep_alive")) connection->set_keep_alive(keep_alive);
-  return *this;
-}
-
-Socket& Socket::set_type_of_service(int type_of_service) {
-  check_type_of_service(type_of_service);
-  if (auto* connection = usable(connection_, "Socket::set_type_of_service")) {
-    connection->set_type_of_service(type_of_service);
+Socket& Socket::set_timeout(std::chrono::milliseconds duration, OptionalListener<void()> on_timeout) {
+  auto* connection = usable(connection_, "Socket::set_timeout");
+  if (connection == nullptr) return *this;
+  connection->set_timeout(duration);
+  if (on_timeout && duration.count() > 0) {
+    connection->remember_timeout_listener(add_once(*connection, SocketEvent::timeout, on_timeout));
   }
   return *this;
 }
 
-int Socket::type_of_service() const noexcept { return connection_ != nullptr ? connection_->type_of_service() : 0; }
+std::chrono::milliseconds Socket::timeout() const noexcept { return ask<&Connection::timeout>(connection_); }
 
-Socket& Socket::ref() {
-  if (auto* connection = usable(connection_, "Socket::ref")) connection->set_referenced(true);
-  return *this;
+Socket& Socket::set_no_delay(bool enable) {
+  return chain<&Connection::set_no_delay>(*this, connection_, "Socket::set_no_delay", enable);
 }
 
-Socket& Socket::unref() {
-  if (auto* connection = usable(connection_, "Socket::unref")) connection->set_referenced(false);
-  return *this;
+Socket& Socket::set_keep_alive(const KeepAlive& keep_alive) {
+  return chain<&Connection::set_keep_alive>(*this, connection_, "Socket::set_keep_alive", keep_alive);
 }
+
+Socket& Socket::set_type_of_service(int value) {
+  core::check_type_of_service(value);
+  return chain<&Connection::set_type_of_service>(*this, connection_, "Socket::set_type_of_service", value);
+}
+
+int Socket::type_of_service() const noexcept { return ask<&Connection::type_of_service>(connection_); }
+
+Socket& Socket::ref() { return chain<&Connection::set_referenced>(*this, connection_, "Socket::ref", true); }
+Socket& Socket::unref() { return chain<&Connection::set_referenced>(*this, connection_, "Socket::unref", false); }
 
 // --- state ---------------------------------------------------------------------------------------------------------
 
@@ -309,43 +263,35 @@ bool Socket::served_by(detail::ChainId coroutines) const noexcept {
 }
 Socket::executor_type Socket::get_executor() const noexcept { return executor(); }
 
-bool Socket::connecting() const noexcept { return connection_ != nullptr && connection_->connecting(); }
-bool Socket::pending() const noexcept { return connection_ == nullptr || !connection_->connected(); }
+bool Socket::connecting() const noexcept { return ask<&Connection::connecting>(connection_); }
+bool Socket::pending() const noexcept { return !ask<&Connection::connected>(connection_); }
 ReadyState Socket::ready_state() const noexcept {
-  return connection_ != nullptr ? connection_->ready_state() : ReadyState::closed;
+  return ask<&Connection::ready_state>(connection_, ReadyState::closed);
 }
-bool Socket::readable() const noexcept { return connection_ != nullptr && connection_->readable(); }
-bool Socket::writable() const noexcept { return connection_ != nullptr && connection_->writable(); }
-bool Socket::destroyed() const noexcept { return connection_ == nullptr || connection_->destroyed(); }
-bool Socket::allow_half_open() const noexcept { return connection_ != nullptr && connection_->half_open(); }
-std::uint64_t Socket::bytes_read() const noexcept { return connection_ != nullptr ? connection_->bytes_read() : 0; }
-std::uint64_t Socket::bytes_written() const noexcept {
-  return connection_ != nullptr ? connection_->bytes_written() : 0;
-}
-std::size_t Socket::buffered() const noexcept {
-  return connection_ != nullptr ? connection_->buffered_in_user_space() : 0;
-}
+bool Socket::readable() const noexcept { return ask<&Connection::readable>(connection_); }
+bool Socket::writable() const noexcept { return ask<&Connection::writable>(connection_); }
+bool Socket::destroyed() const noexcept { return ask<&Connection::destroyed>(connection_, true); }
+bool Socket::allow_half_open() const noexcept { return ask<&Connection::half_open>(connection_); }
+std::uint64_t Socket::bytes_read() const noexcept { return ask<&Connection::bytes_read>(connection_); }
+std::uint64_t Socket::bytes_written() const noexcept { return ask<&Connection::bytes_written>(connection_); }
+std::size_t Socket::buffered() const noexcept { return ask<&Connection::buffered_in_user_space>(connection_); }
 std::size_t Socket::high_water_mark() const noexcept {
   return connection_ != nullptr ? connection_->options().high_water_mark : 0;
 }
-bool Socket::need_drain() const noexcept { return connection_ != nullptr && connection_->need_drain(); }
-std::optional<SocketAddress> Socket::local_address() const {
-  return connection_ != nullptr ? connection_->local_address() : std::nullopt;
-}
+bool Socket::need_drain() const noexcept { return ask<&Connection::need_drain>(connection_); }
+std::optional<SocketAddress> Socket::local_address() const { return ask<&Connection::local_address>(connection_); }
+std::optional<SocketAddress> Socket::remote_address() const { return ask<&Connection::remote_address>(connection_); }
 std::vector<std::string> Socket::attempted_addresses() const {
-  return connection_ != nullptr ? connection_->attempted_addresses() : std::vector<std::string>();
-}
-std::optional<SocketAddress> Socket::remote_address() const {
-  return connection_ != nullptr ? connection_->remote_address() : std::nullopt;
+  return ask<&Connection::attempted_addresses>(connection_);
 }
 std::optional<Server> Socket::server() const {
   const auto* session = connection_ != nullptr ? connection_->session().get() : nullptr;
   core::Acceptor* acceptor = session != nullptr ? session->acceptor() : nullptr;
   return acceptor != nullptr ? std::optional(acceptor->handle()) : std::nullopt;
 }
-Error Socket::error() const { return connection_ != nullptr ? connection_->error() : Error(); }
-int Socket::native_handle() const noexcept { return connection_ != nullptr ? connection_->native_handle() : -1; }
-std::uint64_t Socket::id() const noexcept { return connection_ != nullptr ? connection_->id() : 0; }
+Error Socket::error() const { return ask<&Connection::error>(connection_); }
+int Socket::native_handle() const noexcept { return ask<&Connection::native_handle>(connection_, -1); }
+std::uint64_t Socket::id() const noexcept { return ask<&Connection::id>(connection_); }
 Error Socket::describe(const error_code& code, Kind kind) const {
   return connection_ != nullptr ? connection_->describe(code, kind) : Error(code);
 }

@@ -55,7 +55,7 @@ BEHAVIOUR(B147_allow_half_open_defaults_to_true_for_coroutines_awaited, real_wir
 
 BEHAVIOUR(B147_serve_is_half_open_unless_told_otherwise_awaited, real_wires) {
   for (const bool told : {false, true}) {
-    Server server(world.io(), told ? ServerOptions{.allow_half_open = false} : ServerOptions{});
+    Server server(world.io(), told ? ServerOptions{.socket = {.allow_half_open = false}} : ServerOptions{});
     world.listen(server);
     int served = 0;
     server.serve([&served, told](Socket socket) -> asio::awaitable<void> {

@@ -467,7 +467,7 @@ BEHAVIOUR(R32_a_source_that_has_ended_ends_the_destination, all_wires) {
 
 BEHAVIOUR(R32_a_pipe_may_lead_to_a_socket_that_connects_still, real_wires) {
   auto source = world.pair({.allow_half_open = true}, {.allow_half_open = true});
-  libnet::Server server(world.io(), {.allow_half_open = true});
+  libnet::Server server(world.io(), {.socket = {.allow_half_open = true}});
   std::string received;
   server.on(event::connection, [&](Socket socket) { collect(std::move(socket), received); });
   world.listen(server);

@@ -292,11 +292,11 @@ BEHAVIOUR(B55_close_twice_awaited, real_wires) {
 
 BEHAVIOUR(B57_B192_options_of_the_server_apply_to_what_is_accepted_awaited, real_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
-    Server server(here.io(), {.allow_half_open = false,
-                              .high_water_mark = 12345,
-                              .no_delay = true,
-                              .keep_alive = true,
-                              .keep_alive_initial_delay = 7s});
+    Server server(here.io(), {.socket = {.allow_half_open = false,
+                                         .high_water_mark = 12345,
+                                         .no_delay = true,
+                                         .keep_alive = true,
+                                         .keep_alive_initial_delay = 7s}});
     co_await server.async_listen(here.listen_options());
     const Socket client = co_await client_of(here, server);
     const Socket socket = co_await server.async_accept();

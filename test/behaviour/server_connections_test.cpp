@@ -8,6 +8,7 @@
 
 using namespace libnet::test;
 using libnet::Chunk;
+using libnet::Error;
 using libnet::error_code;
 using libnet::Server;
 using libnet::ServerOptions;
@@ -122,12 +123,12 @@ BEHAVIOUR(B56_pause_on_connect, real_wires) {
 }
 
 BEHAVIOUR(B57_options_of_the_server_apply_to_every_accepted_socket, real_wires) {
-  const ServerOptions options{.allow_half_open = true,
-                              .high_water_mark = 12345,
-                              .no_delay = true,
-                              .keep_alive = true,
-                              .keep_alive_initial_delay = 7s,
-                              .timeout = 90s};
+  const ServerOptions options{.socket = {.allow_half_open = true,
+                                         .high_water_mark = 12345,
+                                         .no_delay = true,
+                                         .keep_alive = true,
+                                         .keep_alive_initial_delay = 7s,
+                                         .timeout = 90s}};
   Server server(world.io(), options);
   world.listen(server);
   Crowd crowd(world, server, 3);
@@ -140,6 +141,39 @@ BEHAVIOUR(B57_options_of_the_server_apply_to_every_accepted_socket, real_wires) 
     BOOST_TEST(option(socket, SOL_SOCKET, SO_KEEPALIVE) == 1);
     BOOST_TEST(option(socket, IPPROTO_TCP, TCP_KEEPIDLE) == 7);
   }
+}
+
+BEHAVIOUR(B57_an_accepted_socket_gets_type_of_service_and_the_block_list_for_a_later_connect, tcp_wires) {
+  libnet::BlockList list;
+  list.add_address(world.listen_options().host);
+  Server server(world.io(), {.socket = {.type_of_service = 0x10, .block_list = &list}});
+  world.listen(server);
+  Crowd crowd(world, server, 1);
+  Socket accepted = crowd.accepted[0];
+  BOOST_TEST(accepted.type_of_service() == 0x10);
+  bool closed = false;
+  accepted.once(event::close, [&](bool) { closed = true; });
+  accepted.destroy();
+  world.run_until([&] { return closed; });
+  Error failure;
+  accepted.on(event::error, [&](const Error& error) { failure = error; });
+  world.connect(accepted, server);
+  world.run_until([&] { return static_cast<bool>(failure); });
+  BOOST_TEST((failure.code() == libnet::Errc::ip_blocked));
+}
+
+BEHAVIOUR(B57_options_that_cannot_hold_for_every_accepted_socket_are_refused, real_wires) {
+  const auto refused = [&](const libnet::SocketOptions& options) {
+    try {
+      Server(world.io(), {.socket = options});
+    } catch (const libnet::SystemError& error) {
+      return error.code();
+    }
+    return libnet::error_code();
+  };
+  BOOST_TEST((refused({.fd = 0}) == libnet::Errc::invalid_argument));
+  BOOST_TEST((refused({.type_of_service = 256}) == libnet::Errc::out_of_range));
+  BOOST_TEST(!refused({.type_of_service = 255}));
 }
 
 BEHAVIOUR(B57_without_options_the_defaults_apply, real_wires) {

@@ -119,8 +119,14 @@ BEHAVIOUR(B17_the_backlog, real_wires) {
   if (world.is_tcp()) {
     BOOST_TEST(backlog_of([&] { server.listen(0, host); }) == 511);
     BOOST_TEST(backlog_of([&] { server.listen(0, host, 18); }) == 18);
+    BOOST_TEST(backlog_of([&] { server.listen(0, host, 20, [] {}); }) == 20);
+    BOOST_TEST(backlog_of([&] { server.listen(0, host, [] {}); }) == 511);
+    BOOST_TEST(backlog_of([&] { server.listen(0, 21); }) == 21);
+    BOOST_TEST(backlog_of([&] { server.listen(0, [] {}); }) == 511);
   } else {
     BOOST_TEST(backlog_of([&] { server.listen(options.path, 18); }) == 18);
+    BOOST_TEST(backlog_of([&] { server.listen(options.path, 20, [] {}); }) == 20);
+    BOOST_TEST(backlog_of([&] { server.listen(options.path, [] {}); }) == 511);
     BOOST_TEST(backlog_of([&] { server.listen(BoundSocket(SocketAddress::unix_socket(options.path)), 19); }) == 19);
   }
   world.run();

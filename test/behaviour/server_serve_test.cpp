@@ -348,7 +348,7 @@ BEHAVIOUR(B229_sockets_of_serve_are_half_open_unless_told_otherwise, real_wires)
   world.spawn(ask_and_close(world, server, "answer to question"));
   world.run();
 
-  Server strict(world.io(), {.allow_half_open = false});
+  Server strict(world.io(), {.socket = {.allow_half_open = false}});
   bool checked = false;
   strict.serve([&](const Socket& socket) -> asio::awaitable<void> {
     BOOST_TEST(!socket.allow_half_open());

@@ -10,7 +10,6 @@
 using namespace libnet::test;
 using libnet::Errc;
 using libnet::Server;
-using libnet::ServerOptions;
 using libnet::Socket;
 using libnet::SocketOptions;
 
@@ -62,9 +61,9 @@ std::size_t type_of_service_calls(World& world, const Socket& socket) {
 }
 
 /// A connected pair; descriptors are used again, so the calls are counted from here.
-World::Pair fresh_pair(World& world, const SocketOptions& client = {}, const ServerOptions& server = {}) {
+World::Pair fresh_pair(World& world, const SocketOptions& client = {}, const SocketOptions& accepted = {}) {
   option_calls().clear();
-  return world.pair(client, server);
+  return world.pair(client, accepted);
 }
 
 void leave(World& world, World::Pair& pair) {

@@ -80,8 +80,9 @@ BEHAVIOUR(B206_free_async_listen, real_wires) {
 BEHAVIOUR(B206_free_async_listen_with_server_options, real_wires) {
   prove_with_every_token(world, [&world] {
     const auto options = world.listen_options();
-    return trial(START(libnet::async_listen(world.io(), options, libnet::ServerOptions{.no_delay = true}, TOKEN),
-                       &world, options),
-                 [](const Server& server) { BOOST_TEST(server.address().has_value()); });
+    return trial(
+        START(libnet::async_listen(world.io(), options, libnet::ServerOptions{.socket = {.no_delay = true}}, TOKEN),
+              &world, options),
+        [](const Server& server) { BOOST_TEST(server.address().has_value()); });
   });
 }

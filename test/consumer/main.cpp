@@ -19,7 +19,7 @@ asio::awaitable<void> greet_back(libnet::Socket socket) {
 }
 
 asio::awaitable<void> greet(asio::io_context& io, std::string& answer) {
-  auto server = co_await libnet::async_listen(io, {.host = "127.0.0.1", .port = 0});
+  auto server = co_await libnet::async_listen(io, {.host = "127.0.0.1", .port = 0}, {.socket = {.no_delay = true}});
   server.serve(greet_back);
 
   auto socket = co_await libnet::async_connect(io, {.host = "127.0.0.1", .port = server.address()->port()});

@@ -182,7 +182,7 @@ std::size_t relayed(StartRelay start_relay) {
   libnet::Server upstream(context);
   upstream.serve([](libnet::Socket socket) -> asio::awaitable<void> { co_await copy(socket, socket); });
   upstream.listen({.host = "127.0.0.1"});
-  libnet::Server relay(context, {.allow_half_open = true});
+  libnet::Server relay(context, {.socket = {.allow_half_open = true}});
   start_relay(relay, upstream.address()->port());
   relay.listen({.host = "127.0.0.1"});
   std::size_t total = 0;
@@ -211,7 +211,8 @@ void relays() {
   claim(awaited == megabyte);
   const std::size_t piped = relayed([](libnet::Server& relay, int upstream) {
     // [relay_listeners]
-    relay.on(event::connection, [upstream](libnet::Socket client) {  // relay was made with {.allow_half_open = true}
+    // The relay was made with {.socket = {.allow_half_open = true}}.
+    relay.on(event::connection, [upstream](libnet::Socket client) {
       libnet::Socket server(client.get_executor(), {.allow_half_open = true});
       server.connect(upstream, "127.0.0.1");
       client.pipe(server).pipe(client);

@@ -192,7 +192,7 @@ Process node_server(World& world, ConnectOptions& options, std::string& where) {
 
 BEHAVIOUR(a_node_client_and_a_server_with_listeners, node_wires) {
   Exchange exchange(world);
-  Server server(world.io(), {.allow_half_open = true});
+  Server server(world.io(), {.socket = {.allow_half_open = true}});
   server.on(event::connection, [&](const Socket& socket) {
     server.close();
     exchange_by_events(exchange, socket);

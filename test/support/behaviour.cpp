@@ -145,9 +145,9 @@ ConnectOptions World::refusing_options() {
 
 ConnectOptions World::unused_options() { return {.host = loopback(wire()), .port = reserve_port(true)}; }
 
-World::Pair World::pair(const SocketOptions& client_options, const ServerOptions& server_options) {
-  if (!has_server()) return memory_pair(client_options, server_options);
-  Server server(*io_, server_options);
+World::Pair World::pair(const SocketOptions& client_options, const SocketOptions& accepted_options) {
+  if (!has_server()) return memory_pair(client_options, accepted_options);
+  Server server(*io_, {.socket = accepted_options});
   Socket accepted;
   server.once(event::connection, [&accepted](Socket socket) { accepted = std::move(socket); });
   std::string failure;  // a listener that throws does not end the wait: the library takes the exception
@@ -164,26 +164,17 @@ World::Pair World::pair(const SocketOptions& client_options, const ServerOptions
   return {std::move(client), std::move(accepted)};
 }
 
-World::Pair World::memory_pair(const SocketOptions& client_options, const ServerOptions& server_options) {
+World::Pair World::memory_pair(const SocketOptions& client_options, const SocketOptions& accepted_options) {
   const auto loop = loop_of(*io_);
   auto [first, second] = transport::MemoryTransport::pair(loop, loop);
   memory_ends_ = {first.get(), second.get()};
-  const SocketOptions accepted{.allow_half_open = server_options.allow_half_open,
-                               .high_water_mark = server_options.high_water_mark,
-                               .low_water_mark = server_options.low_water_mark,
-                               .max_buffered = server_options.max_buffered,
-                               .on_overflow = server_options.on_overflow,
-                               .linger_bytes = server_options.linger_bytes,
-                               .linger_time = server_options.linger_time,
-                               .timeout = server_options.timeout};
   std::unique_ptr<transport::Transport> left = std::move(first);
   std::unique_ptr<transport::Transport> right = std::move(second);
   if (wire() == Wire::record) {
     left = std::make_unique<RecordTransport>(loop, std::move(left));
     right = std::make_unique<RecordTransport>(loop, std::move(right));
   }
-  Pair made{adopt(*io_, client_options, std::move(left)), adopt(*io_, accepted, std::move(right))};
-  if (server_options.pause_on_connect) made.server.pause();
+  Pair made{adopt(*io_, client_options, std::move(left)), adopt(*io_, accepted_options, std::move(right))};
   settle();
   return made;
 }

@@ -93,7 +93,7 @@ class World {
     Socket client;
     Socket server;
   };
-  Pair pair(const SocketOptions& client = {}, const ServerOptions& server = {});
+  Pair pair(const SocketOptions& client = {}, const SocketOptions& accepted = {});
 
   /// Under the last pair of the memory or record wire: what a case shapes the bytes of. They live as long as its sockets.
   struct Ends {
@@ -107,7 +107,7 @@ class World {
   void advance(std::chrono::nanoseconds by);
 
  private:
-  Pair memory_pair(const SocketOptions& client, const ServerOptions& server);
+  Pair memory_pair(const SocketOptions& client, const SocketOptions& accepted);
   /// A port that the system picks, bound on all addresses of both families and not listening as long as this World
   /// lives: the system gives it to nobody else. A shared one can be bound to and listened on by whoever knows it and sets
   /// SO_REUSEADDR, as libnet does.

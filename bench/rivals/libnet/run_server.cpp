@@ -13,12 +13,12 @@ void run_server(const Choices& choices, const Start& by_listeners, const Start& 
   run_server(choices, {}, by_listeners, by_coroutines);
 }
 
-void run_server(const Choices& choices, libnet::ServerOptions options, const Start& by_listeners,
+void run_server(const Choices& choices, libnet::SocketOptions accepted, const Start& by_listeners,
                 const Start& by_coroutines) {
   boost::asio::io_context context(1);
   libnet::use_reactor(context, choices.reactor);
-  options.no_delay = true;
-  libnet::Server server(context, options);
+  accepted.no_delay = true;
+  libnet::Server server(context, {.socket = accepted});
   // A peer that resets its connection ends its coroutine, and is no news here.
   server.on(event::handler_error, [](const libnet::Socket&, const std::exception_ptr&) {});
   const Start& start = choices.awaits ? by_coroutines : by_listeners;

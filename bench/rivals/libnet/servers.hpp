@@ -9,7 +9,7 @@
 
 namespace libnet {
 class Server;
-struct ServerOptions;
+struct SocketOptions;
 }  // namespace libnet
 
 struct Choices {
@@ -27,7 +27,7 @@ void serve_relay(const Choices& choices, std::uint16_t upstream);
 /// How a server takes its connections.
 using Start = std::function<void(libnet::Server&)>;
 
-/// Runs the server that `by_listeners` or `by_coroutines` starts.
+/// Runs the server that `by_listeners` or `by_coroutines` starts. `accepted` is what its sockets get beside no_delay.
 void run_server(const Choices& choices, const Start& by_listeners, const Start& by_coroutines);
-void run_server(const Choices& choices, libnet::ServerOptions options, const Start& by_listeners,
+void run_server(const Choices& choices, libnet::SocketOptions accepted, const Start& by_listeners,
                 const Start& by_coroutines);

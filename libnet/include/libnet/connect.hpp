@@ -9,26 +9,20 @@
 /// io_context or a strand of one, or anything that has such an executor.
 namespace libnet {
 
-/// A socket that is already connecting.
+/// A socket that is already connecting; for the short forms make a Socket and call its `connect`.
+/// @param on_connect  Called once, as a listener of 'connect'.
 /// @throws As Socket::connect.
 /// Source: Node net `net.connect`.
 template <detail::ExecutorSource Executor>
-Socket connect(Executor&& executor, const ConnectOptions& options, const SocketOptions& socket_options = {}) {
+Socket connect(Executor&& executor, const ConnectOptions& options, const SocketOptions& socket_options = {},
+               OptionalListener<void()> on_connect = {}) {
   Socket socket(detail::executor_of(executor), socket_options);
-  socket.connect(options);
-  return socket;
-}
-/// @param on_connect  Called once, as a listener of 'connect'.
-template <detail::ExecutorSource Executor, ListenerFor<void()> F>
-Socket connect(Executor&& executor, const ConnectOptions& options, const SocketOptions& socket_options,
-               F&& on_connect) {
-  Socket socket(detail::executor_of(executor), socket_options);
-  socket.connect(options, std::forward<F>(on_connect));
+  socket.connect(options, std::move(on_connect));
   return socket;
 }
 template <detail::ExecutorSource Executor, ListenerFor<void()> F>
 Socket connect(Executor&& executor, const ConnectOptions& options, F&& on_connect) {
-  return connect(executor, options, SocketOptions(), std::forward<F>(on_connect));
+  return connect(executor, options, {}, std::forward<F>(on_connect));
 }
 
 /// Node's other name for it.
@@ -50,19 +44,16 @@ template <detail::ExecutorSource Executor, detail::TokenFor<void(error_code, Soc
 }
 
 /// A server that is not listening yet.
+/// @param on_connection  A listener of 'connection'.
 /// Source: Node net `net.createServer`.
 template <detail::ExecutorSource Executor>
-[[nodiscard]] Server create_server(Executor&& executor, const ServerOptions& options = {}) {
-  return Server(detail::executor_of(executor), options);
-}
-/// @param on_connection  A listener of 'connection'.
-template <detail::ExecutorSource Executor, ListenerFor<void(Socket)> F>
-[[nodiscard]] Server create_server(Executor&& executor, const ServerOptions& options, F&& on_connection) {
-  return Server(detail::executor_of(executor), options, std::forward<F>(on_connection));
+[[nodiscard]] Server create_server(Executor&& executor, const ServerOptions& options = {},
+                                   OptionalListener<void(Socket)> on_connection = {}) {
+  return Server(detail::executor_of(executor), options, std::move(on_connection));
 }
 template <detail::ExecutorSource Executor, ListenerFor<void(Socket)> F>
 [[nodiscard]] Server create_server(Executor&& executor, F&& on_connection) {
-  return Server(detail::executor_of(executor), ServerOptions(), std::forward<F>(on_connection));
+  return create_server(executor, {}, std::forward<F>(on_connection));
 }
 
 /// A new server that listens. Signature void(error_code, Server). Errors and cancellation: as Server::async_listen.

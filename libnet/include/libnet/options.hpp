@@ -14,6 +14,8 @@ namespace libnet {
 
 class BlockList;
 class BoundSocket;
+class Server;
+class SocketAddress;
 
 /// What happens to a write that finds `max_buffered` bytes in the queue.
 enum class OverflowPolicy : std::uint8_t {
@@ -29,14 +31,15 @@ struct KeepAlive {
   int count = 0;                               ///< Unanswered probes before the connection is given up.
 };
 
-/// How a socket behaves. Copied by the socket's constructor.
+/// How a socket behaves. Copied by the constructor of the socket, or of the server whose accepted sockets get it.
 struct SocketOptions {
   /// Whether our side stays open after the peer's end. Unset: true for sockets from `serve`, `async_accept` and
   /// `async_connect`, false otherwise, as in Node.
   std::optional<bool> allow_half_open{};
-  std::size_t high_water_mark = 64 * 1024;      ///< [bytes] queued at which `write()` returns false.
-  std::size_t low_water_mark = 0;               ///< [bytes] queued at or below which 'drain' fires.
-  std::size_t max_buffered = 64 * 1024 * 1024;  ///< [bytes] queued at which a further write fails.
+  std::size_t high_water_mark = 64 * 1024;  ///< [bytes] queued at which `write()` returns false.
+  std::size_t low_water_mark = 0;           ///< [bytes] queued at or below which 'drain' fires.
+  /// [bytes] queued at which a further write fails. Unset: 64 MiB, or twice the high-water mark if that is more.
+  std::optional<std::size_t> max_buffered{};
   OverflowPolicy on_overflow = OverflowPolicy::fail_write;
   std::size_t linger_bytes = 1024 * 1024;       ///< [bytes] of input discarded at most after our end was sent.
   std::chrono::milliseconds linger_time{2000};  ///< How long closing waits for a peer that does not move.
@@ -46,7 +49,7 @@ struct SocketOptions {
   std::chrono::milliseconds timeout{0};  ///< As `set_timeout`; 0: none.
   std::optional<int> type_of_service{};  ///< As `set_type_of_service`, 0..255.
   /// A stream socket to take over; the socket's from then on, unless the constructor throws. If it is not connected,
-  /// the first `connect()` uses it, with the address it is bound to.
+  /// the first `connect()` uses it, with the address it is bound to. Not for the sockets of a server.
   std::optional<int> fd{};
   /// What it does not connect to: such an address counts as an attempt that failed with Errc::ip_blocked. Copied, and
   /// as copies share their rules, later changes count from the next attempt on. A Unix path is never blocked.
@@ -58,22 +61,13 @@ struct PipeOptions {
   bool end = true;  ///< The end of the source ends the destination's side as well.
 };
 
-/// What accepted sockets get, and how the server treats them. Fields as in SocketOptions.
+/// How a server behaves. Copied by the server's constructor.
 struct ServerOptions {
-  std::optional<bool> allow_half_open{};
-  std::size_t high_water_mark = 64 * 1024;
-  std::size_t low_water_mark = 0;
-  std::size_t max_buffered = 64 * 1024 * 1024;
-  OverflowPolicy on_overflow = OverflowPolicy::fail_write;
-  std::size_t linger_bytes = 1024 * 1024;
-  std::chrono::milliseconds linger_time{2000};
-  bool no_delay = false;
-  bool keep_alive = false;
-  std::chrono::milliseconds keep_alive_initial_delay{0};
-  std::chrono::milliseconds timeout{0};
+  /// What accepted sockets get. Its block list is theirs, for a later `connect()`.
+  SocketOptions socket{};
   bool pause_on_connect = false;  ///< Accepted sockets start paused.
   /// Whom it does not serve: such a connection is closed at once, with neither 'connection' nor 'drop'. Copied, and as
-  /// copies share their rules, later changes count from the next connection on. Accepted sockets do not get it.
+  /// copies share their rules, later changes count from the next connection on.
   const BlockList* block_list = nullptr;
 };
 
@@ -99,11 +93,34 @@ struct ConnectOptions {
   const std::stop_token* stop = nullptr;  ///< Cancels the connecting; copied. May be stopped from any thread.
 };
 
+/// Where to connect, in short: a port of this machine, the path of a Unix-domain socket, or an address. Views what it is
+/// made of.
+class ConnectTarget {
+ public:
+  ConnectTarget(int port) noexcept : options_{.port = port} {}
+  template <class Path>
+    requires std::is_convertible_v<const Path&, std::string_view>
+  ConnectTarget(const Path& path) : options_{.path = path} {}
+  ConnectTarget(const SocketAddress& address) noexcept : address_(&address) {}
+
+  /// Null if it is something else.
+  [[nodiscard]] const SocketAddress* address() const noexcept { return address_; }
+  /// What the port or the path means.
+  [[nodiscard]] const ConnectOptions& options() const noexcept { return options_; }
+
+ private:
+  ConnectOptions options_;
+  const SocketAddress* address_ = nullptr;
+};
+
 /// How a BoundSocket is bound. Ignored for Unix paths.
 struct BindOptions {
   bool ipv6_only = false;   ///< On '::': leave IPv4 to others.
   bool reuse_port = false;  ///< Share the port with others who say so too; the system spreads the connections.
 };
+
+/// How many connections wait in the kernel until they are accepted, unless a server says so. Node's number.
+inline constexpr int default_backlog = 511;
 
 /// Where to listen: an address, a path, or a socket that is there already. Views are copied before the call returns.
 struct ListenOptions {
@@ -114,7 +131,7 @@ struct ListenOptions {
   /// from the moment it listens; if that fails, the caller's as before. One that listens already keeps its backlog.
   std::optional<int> fd{};
   const BoundSocket* bound = nullptr;     ///< A socket bound by this process; in place of an address.
-  int backlog = 511;                      ///< Connections that wait in the kernel.
+  int backlog = default_backlog;          ///< Connections that wait in the kernel.
   bool ipv6_only = false;                 ///< On '::': leave IPv4 to others.
   bool reuse_port = false;                ///< Share the port with others who say so too.
   bool readable_all = false;              ///< Everybody may read the socket file of a path; else the umask decides.
@@ -123,9 +140,31 @@ struct ListenOptions {
   const std::stop_token* stop = nullptr;  ///< Closes the server; copied. May be stopped from any thread.
 };
 
+/// Where to listen, in short: a port, the path of a Unix-domain socket, a socket that is bound already, or where another
+/// server listens. Views what it is made of.
+class ListenTarget {
+ public:
+  ListenTarget(int port) noexcept : options_{.port = port} {}
+  template <class Path>
+    requires std::is_convertible_v<const Path&, std::string_view>
+  ListenTarget(const Path& path) : options_{.path = path} {}
+  ListenTarget(const BoundSocket& bound) noexcept : options_{.bound = &bound} {}
+  ListenTarget(const Server& other) noexcept : other_(&other) {}
+
+  /// Null if it is something else.
+  [[nodiscard]] const Server* other() const noexcept { return other_; }
+  /// What the port, the path or the bound socket means.
+  [[nodiscard]] const ListenOptions& options() const noexcept { return options_; }
+
+ private:
+  ListenOptions options_;
+  const Server* other_ = nullptr;
+};
+
 // g++ 12 destroys a temporary aggregate with a non-trivial member twice inside a co_await expression.
 static_assert(std::is_trivially_destructible_v<SocketOptions> && std::is_trivially_destructible_v<ServerOptions>);
 static_assert(std::is_trivially_destructible_v<PipeOptions>);
 static_assert(std::is_trivially_destructible_v<ConnectOptions> && std::is_trivially_destructible_v<ListenOptions>);
+static_assert(std::is_trivially_destructible_v<ConnectTarget> && std::is_trivially_destructible_v<ListenTarget>);
 
 }  // namespace libnet

@@ -38,7 +38,7 @@ concept CoroutineHandler = std::is_invocable_r_v<asio::awaitable<void>, std::dec
 /// A cheap handle to shared state, as Socket. A listening server lives while it has a listener, `serve` or a waiting
 /// accept; else its last handle closes it. A connection is accepted when somebody wants it: a listener of 'connection',
 /// `serve`, or a waiting `async_accept`; until then it waits in the kernel's backlog. Mixing the three is Errc::busy.
-class Server {
+class Server : public EventCalls<Server, ServerEvent, ServerTag, ServerEvent::connection> {
  public:
   using executor_type = boost::asio::any_io_executor;
 
@@ -46,15 +46,15 @@ class Server {
   Server() noexcept = default;
 
   /// @param executor  An executor of an io_context or a strand of one, or anything that has such an executor.
-  /// @throws std::invalid_argument for another executor.
+  /// @throws std::invalid_argument for another executor; SystemError Errc::invalid_argument for `options.socket.fd`,
+  ///         Errc::out_of_range for a type of service outside 0..255.
+  /// @param on_connection  A listener of 'connection'.
   template <class Executor>
     requires(!std::is_same_v<std::remove_cvref_t<Executor>, Server> && detail::ExecutorSource<Executor>)
-  explicit Server(Executor&& executor, const ServerOptions& options = {}) {
-    open(detail::executor_of(executor), options);
-  }
-  template <detail::ExecutorSource Executor, ListenerFor<void(Socket)> F>
-  Server(Executor&& executor, const ServerOptions& options, F&& on_connection) : Server(executor, options) {
-    on(event::connection, std::forward<F>(on_connection));
+  explicit Server(Executor&& executor, const ServerOptions& options = {},
+                  OptionalListener<void(Socket)> on_connection = {})
+      : Server() {
+    open(detail::executor_of(executor), options, std::move(on_connection));
   }
 
   Server(const Server& other) noexcept;
@@ -74,78 +74,47 @@ class Server {
   /// @throws SystemError: Errc::already_listening, Errc::bad_port, Errc::out_of_range (a negative `fd`),
   ///         Errc::invalid_handle (a `bound` that is closed or was adopted already), Errc::invalid_argument (`fd` or
   ///         `bound` together with an address or each other; `readable_all` or `writable_all` for an abstract name).
-  ///         What depends on the world is never thrown.
+  ///         Failures of the system are never thrown: they are 'error' events.
   /// Source: Node net `server.listen`.
-  Server& listen(const ListenOptions& options = {});
-  template <ListenerFor<void()> F>
-  Server& listen(const ListenOptions& options, F&& on_listening) {
-    listen(options);
-    await_listening(callable<>(std::forward<F>(on_listening)));
-    return *this;
-  }
-  /// The short forms of Node.
-  Server& listen(int port, std::string_view host = {}, int backlog = 511) {
-    return listen({.host = host, .port = port, .backlog = backlog});
-  }
-  template <ListenerFor<void()> F>
-  Server& listen(int port, std::string_view host, F&& on_listening) {
-    return listen({.host = host, .port = port}, std::forward<F>(on_listening));
-  }
-  template <ListenerFor<void()> F>
-  Server& listen(int port, F&& on_listening) {
-    return listen({.port = port}, std::forward<F>(on_listening));
-  }
-  Server& listen(std::string_view path, int backlog = 511) { return listen({.path = path, .backlog = backlog}); }
-  template <ListenerFor<void()> F>
-  Server& listen(std::string_view path, F&& on_listening) {
-    return listen({.path = path}, std::forward<F>(on_listening));
-  }
+  Server& listen(const ListenOptions& options = {}, OptionalListener<void()> on_listening = {});
 
-  /// Listens on a socket that this process bound or was given: as `listen` with `ListenOptions::fd` or `bound`, whose
-  /// comments say whose the descriptor is afterwards.
-  Server& listen_fd(int descriptor, int backlog = 511) { return listen({.fd = descriptor, .backlog = backlog}); }
-  template <ListenerFor<void()> F>
-  Server& listen_fd(int descriptor, F&& on_listening) {
-    return listen({.fd = descriptor}, std::forward<F>(on_listening));
-  }
-  Server& listen(const BoundSocket& bound, int backlog = 511) { return listen({.bound = &bound, .backlog = backlog}); }
-  template <ListenerFor<void()> F>
-  Server& listen(const BoundSocket& bound, F&& on_listening) {
-    return listen({.bound = &bound}, std::forward<F>(on_listening));
-  }
-
-  /// Listens where another server does: both take connections from one backlog, and either may close first. Its descriptor
-  /// is duplicated, the file of a Unix path stays the other's. The other may belong to another io_context, for one per
-  /// thread; call this before that one's thread runs.
-  /// @throws SystemError: Errc::already_listening; Errc::invalid_handle if the other does not listen.
-  /// Source: Node net `server.listen(handle)`.
-  Server& listen(const Server& other);
-  template <ListenerFor<void()> F>
-  Server& listen(const Server& other, F&& on_listening) {
-    listen(other);
-    await_listening(callable<>(std::forward<F>(on_listening)));
-    return *this;
-  }
+  /// The short forms of Node: `listen(port, f)`, `listen(path, backlog, f)`, and on what is there already:
+  ///
+  /// * `listen(bound)`: as ListenOptions::bound, whose comment says whose the descriptor is afterwards.
+  /// * `listen(other_server)`: both take connections from one backlog, and either may close first. The descriptor is
+  ///   duplicated, the file of a Unix path stays the other's. The other may belong to another io_context, for one per
+  ///   thread; call this before that one's thread runs.
+  /// @param backlog  Connections that wait in the kernel; a socket that listens already keeps its own.
+  /// @throws SystemError: as above; Errc::invalid_handle if the other server does not listen.
+  /// Source: Node net `server.listen(path)`, `server.listen(handle)`.
+  Server& listen(const ListenTarget& where, int backlog = default_backlog, OptionalListener<void()> on_listening = {});
+  Server& listen(const ListenTarget& where, OptionalListener<void()> on_listening);
+  Server& listen(int port, std::string_view host, int backlog = default_backlog,
+                 OptionalListener<void()> on_listening = {});
+  Server& listen(int port, std::string_view host, OptionalListener<void()> on_listening);
+  /// As `listen` with ListenOptions::fd.
+  Server& listen_fd(int descriptor, int backlog = default_backlog, OptionalListener<void()> on_listening = {});
+  Server& listen_fd(int descriptor, OptionalListener<void()> on_listening);
 
   /// Completes when listening. Signature void(error_code). Errors: what `listen` throws, system errors of bind(2) and
   /// listen(2). Cancelling closes the server.
   template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
   [[nodiscard]] auto async_listen(const ListenOptions& options, Token&& token = {}) {
-    return initiate<detail::VoidOperation, Kind::listen, &Server::start_listen>(token, detail::ListenRequest(options));
+    return detail::initiate<detail::VoidOperation, Kind::listen, &Server::start_listen>(*this, token,
+                                                                                        detail::ListenRequest(options));
   }
 
   /// The same for `listen(other)`: the descriptor is duplicated when this is called.
   template <std::same_as<Server> Other, detail::TokenFor<void(error_code)> Token = use_awaitable_t>
   [[nodiscard]] auto async_listen(const Other& other, Token&& token = {}) {
-    return initiate<detail::VoidOperation, Kind::listen, &Server::start_listen>(token, other.shared());
+    return detail::initiate<detail::VoidOperation, Kind::listen, &Server::start_listen>(*this, token, other.shared());
   }
 
   /// For the free function: completes with (error_code, Server).
   template <class Token>
   [[nodiscard]] auto async_listen_made(const ListenOptions& options, Token& token) {
-    using Inner = detail::Initiation<Server, detail::VoidOperation, Kind::listen, &Server::start_listen>;
-    return boost::asio::async_initiate<Token, void(error_code, Server)>(
-        detail::MakeInitiation<Server, Inner>(*this, Inner(*this)), token, detail::ListenRequest(options));
+    return detail::initiate_made<detail::VoidOperation, Kind::listen, &Server::start_listen>(
+        *this, token, detail::ListenRequest(options));
   }
 
   /// @}
@@ -160,7 +129,7 @@ class Server {
   /// Cancellation: total. No connection is lost.
   template <detail::TokenFor<void(error_code, Socket)> Token = use_awaitable_t>
   [[nodiscard]] auto async_accept(Token&& token = {}) {
-    return initiate<detail::AcceptOperation, Kind::accept, &Server::start_accept>(token);
+    return detail::initiate<detail::AcceptOperation, Kind::accept, &Server::start_accept>(*this, token);
   }
 
   /// Runs one coroutine for each connection.
@@ -185,49 +154,21 @@ class Server {
   Server& close();
   template <detail::CallbackFor<> F>
   Server& close(F&& on_close) {
-    start_close(callback<detail::VoidOperation>(std::forward<F>(on_close), Kind::close));
+    start_close(detail::make_callback<detail::VoidOperation>(executor(), std::forward<F>(on_close), Kind::close));
     return *this;
   }
   /// The same, awaited: completes after 'close' and, under `serve`, after the last handler ended.
   /// Signature void(error_code).
   template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
   [[nodiscard]] auto async_close(Token&& token = {}) {
-    return initiate<detail::VoidOperation, Kind::close, &Server::start_close>(token);
+    return detail::initiate<detail::VoidOperation, Kind::close, &Server::start_close>(*this, token);
   }
 
   /// @}
   /// @name Events
   /// @{
 
-  /// As Socket::on, once, prepend, off, listener_count, remove_all, async_wait.
-  /// @throws SystemError Errc::busy for 'connection' under `serve` or while an accept waits.
-  template <ServerEvent Event, class... A, ListenerFor<void(A...)> F>
-  ListenerId on(const ServerTag<Event, void(A...)>&, F&& listener) {
-    return add_listener(Event, callable<A...>(std::forward<F>(listener)), detail::ListenerTable::Place::back, false);
-  }
-  template <ServerEvent Event, class... A, ListenerFor<void(A...)> F>
-  ListenerId once(const ServerTag<Event, void(A...)>&, F&& listener) {
-    return add_listener(Event, callable<A...>(std::forward<F>(listener)), detail::ListenerTable::Place::back, true);
-  }
-  template <ServerEvent Event, class... A, ListenerFor<void(A...)> F>
-  ListenerId prepend(const ServerTag<Event, void(A...)>&, F&& listener) {
-    return add_listener(Event, callable<A...>(std::forward<F>(listener)), detail::ListenerTable::Place::front, false);
-  }
-  bool off(ListenerId id);
-  [[nodiscard]] ScopedListener<Server> scoped(ListenerId id) { return {*this, id}; }
-  template <ServerEvent Event, class Signature>
-  [[nodiscard]] std::size_t listener_count(const ServerTag<Event, Signature>&) const noexcept {
-    return count_listeners(Event);
-  }
-  template <ServerEvent Event, class Signature>
-  void remove_all(const ServerTag<Event, Signature>&) {
-    remove_listeners(Event);
-  }
-  template <ServerEvent Event, class... A, detail::TokenFor<void(error_code, A...)> Token = use_awaitable_t>
-    requires(Event != ServerEvent::connection)
-  [[nodiscard]] auto async_wait(const ServerTag<Event, void(A...)>&, Token&& token = {}) {
-    return initiate<detail::TypedEventOperation<A...>, Kind::event, &Server::start_wait>(token, Event);
-  }
+  /// `on`, `once`, `prepend`, `off`, `scoped`, `listener_count`, `remove_all` and `async_wait`: see EventCalls.
 
   /// @}
   /// @name State
@@ -247,11 +188,12 @@ class Server {
   /// Calls back later with (error_code, std::size_t).
   template <detail::CallbackFor<std::size_t> F>
   void get_connections(F&& function) {
-    start_count(callback<detail::ResultOperation<std::size_t>>(std::forward<F>(function), Kind::count));
+    start_count(detail::make_callback<detail::ResultOperation<std::size_t>>(executor(), std::forward<F>(function),
+                                                                            Kind::count));
   }
   template <detail::TokenFor<void(error_code, std::size_t)> Token = use_awaitable_t>
   [[nodiscard]] auto async_get_connections(Token&& token = {}) {
-    return initiate<detail::ResultOperation<std::size_t>, Kind::count, &Server::start_count>(token);
+    return detail::initiate<detail::ResultOperation<std::size_t>, Kind::count, &Server::start_count>(*this, token);
   }
   /// The open connections; safe to destroy while going through them.
   [[nodiscard]] std::vector<Socket> sockets() const;
@@ -270,6 +212,7 @@ class Server {
  private:
   friend class core::Acceptor;
   friend class Socket;
+  friend EventCalls;
   template <class, class, detail::Operation::Kind, auto>
   friend class detail::Initiation;
 
@@ -288,23 +231,9 @@ class Server {
 
   explicit Server(core::Acceptor& acceptor) noexcept;
   const executor_type& executor() const noexcept;
-  void open(const executor_type& executor, const ServerOptions& options);
+  void open(const executor_type& executor, const ServerOptions& options, OptionalListener<void(Socket)> on_connection);
 
-  template <class Operation, Kind K, auto Start, class Token, class... Arguments>
-  auto initiate(Token& token, Arguments&&... arguments) {
-    return boost::asio::async_initiate<Token, typename Operation::Signature>(
-        detail::Initiation<Server, Operation, K, Start>(*this), token, std::forward<Arguments>(arguments)...);
-  }
-  template <class Operation, class F, class... Arguments>
-  Operation& callback(F&& function, Arguments&&... arguments) {
-    return detail::make_callback<Operation>(get_executor(), std::forward<F>(function),
-                                            std::forward<Arguments>(arguments)...);
-  }
-  template <class... A, class F>
-  static std::unique_ptr<detail::Callable> callable(F&& listener) {
-    return std::make_unique<detail::CallableFor<std::decay_t<F>, A...>>(std::forward<F>(listener));
-  }
-
+  Server& listen_on(const detail::ListenRequest& request, OptionalListener<void()>& on_listening);
   /// A request to listen on a duplicate of this server's descriptor.
   detail::ListenRequest shared() const;
   void start_listen(detail::VoidOperation& operation, const detail::ListenRequest& request);
@@ -313,10 +242,10 @@ class Server {
   void start_wait(detail::EventOperation& operation, ServerEvent event);
   void start_count(detail::ResultOperation<std::size_t>& operation);
   void set_handler(std::shared_ptr<detail::ConnectionHandler> handler);
-  void await_listening(std::unique_ptr<detail::Callable> listener);
 
   ListenerId add_listener(ServerEvent event, std::unique_ptr<detail::Callable> listener,
                           detail::ListenerTable::Place place, bool once);
+  bool remove_listener(ListenerId id);
   std::size_t count_listeners(ServerEvent event) const noexcept;
   void remove_listeners(ServerEvent event);
   Error describe(const error_code& code, Kind kind) const;

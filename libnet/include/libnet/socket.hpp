@@ -3,16 +3,18 @@
 #include <libnet/address.hpp>
 #include <libnet/cancel_after.hpp>
 #include <libnet/chunk.hpp>
-#include <libnet/detail/handler_operation.hpp>
+#include <libnet/detail/executor_source.hpp>
+#include <libnet/detail/initiate.hpp>
 #include <libnet/detail/listener_table.hpp>
 #include <libnet/detail/receiver.hpp>
 #include <libnet/detail/requests.hpp>
 #include <libnet/encoding.hpp>
 #include <libnet/error.hpp>
 #include <libnet/event.hpp>
+#include <libnet/event_calls.hpp>
+#include <libnet/optional_listener.hpp>
 #include <libnet/options.hpp>
 #include <libnet/payload.hpp>
-#include <libnet/scoped_listener.hpp>
 #include <libnet/use_awaitable.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -36,66 +38,6 @@ class Connection;
 class Corked;
 class Server;
 
-namespace detail {
-
-/// Hands over the object that was made together with the code.
-template <class Made, class Handler>
-class MadeHandler {
- public:
-  MadeHandler(Made object, Handler&& made_handler) : made(std::move(object)), handler(std::move(made_handler)) {}
-
-  void operator()(const error_code& code) { std::move(handler)(code, std::move(made)); }
-
-  Made made;
-  Handler handler;
-};
-
-/// Starts an operation on an object that its handler then gets.
-template <class Made, class Inner>
-class MakeInitiation {
- public:
-  MakeInitiation(Made object, Inner inner) : made_(std::move(object)), inner_(std::move(inner)) {}
-
-  using executor_type = boost::asio::any_io_executor;
-  executor_type get_executor() const noexcept { return made_.get_executor(); }
-
-  template <class Handler, class... Arguments>
-  void operator()(Handler&& handler, Arguments&&... arguments) {
-    std::decay_t<Handler> own(std::forward<Handler>(handler));
-    inner_(MadeHandler<Made, std::decay_t<Handler>>(std::move(made_), std::move(own)),
-           std::forward<Arguments>(arguments)...);
-  }
-
-  Error describe(const error_code& code) const { return inner_.describe(code); }
-
- private:
-  Made made_;
-  Inner inner_;
-};
-
-template <class T>
-concept HasExecutor = requires(T& object) { object.get_executor(); };
-
-/// An executor, or anything that has one: an io_context, a timer, another socket. The order of the two questions matters:
-/// Asio must not be asked whether a Socket is an executor.
-template <class T>
-concept ExecutorSource =
-    HasExecutor<std::remove_reference_t<T>> || std::is_convertible_v<T, boost::asio::any_io_executor>;
-
-template <class T>
-boost::asio::any_io_executor executor_of(T&& source) {
-  if constexpr (HasExecutor<std::remove_reference_t<T>>) {
-    return source.get_executor();
-  } else {
-    return source;
-  }
-}
-
-template <class Token, class Signature>
-concept TokenFor = boost::asio::completion_token_for<Token, Signature>;
-
-}  // namespace detail
-
 enum class ReadyState : std::uint8_t { opening, open, read_only, write_only, closed };
 
 /// One end of a byte stream: TCP or a Unix-domain socket.
@@ -107,7 +49,7 @@ enum class ReadyState : std::uint8_t { opening, open, read_only, write_only, clo
 ///
 /// Thread safety: none; use a socket from its executor only (one io_context per thread, or a strand).
 /// A handle may outlive its io_context: its calls are then harmless.
-class Socket {
+class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::data> {
  public:
   using executor_type = boost::asio::any_io_executor;
 
@@ -123,11 +65,11 @@ class Socket {
   /// @throws std::invalid_argument for another executor; SystemError for `options.fd` that is no stream socket.
   template <class Executor>
     requires(!std::is_same_v<std::remove_cvref_t<Executor>, Socket> && detail::ExecutorSource<Executor>)
-  explicit Socket(Executor&& executor, const SocketOptions& options = {}) {
+  explicit Socket(Executor&& executor, const SocketOptions& options = {}) : Socket() {
     open(detail::executor_of(executor), options);
   }
 
-  Socket(const Socket& other) noexcept : connection_(other.connection_) {
+  Socket(const Socket& other) noexcept : EventCalls(), connection_(other.connection_) {
     if (connection_ != nullptr) add_handle();
   }
   Socket(Socket&& other) noexcept : connection_(std::exchange(other.connection_, nullptr)) {}
@@ -147,39 +89,13 @@ class Socket {
   /// @param options     Copied before the call returns.
   /// @param on_connect  Called once, as a listener of 'connect'.
   /// @throws SystemError: Errc::already_connected while connecting or connected, Errc::bad_port, Errc::invalid_address,
-  ///         Errc::invalid_argument if there is neither port nor path. What depends on the world is never thrown.
+  ///         Errc::invalid_argument if there is neither port nor path. Failures of the system or of the network are never
+  ///         thrown: they are 'error' events.
   /// Source: Node net `socket.connect`.
-  Socket& connect(const ConnectOptions& options);
-  template <ListenerFor<void()> F>
-  Socket& connect(const ConnectOptions& options, F&& on_connect) {
-    connect(options);
-    once(event::connect, std::forward<F>(on_connect));
-    return *this;
-  }
-  /// The short forms of Node.
-  Socket& connect(int port, std::string_view host = "localhost") { return connect({.host = host, .port = port}); }
-  template <ListenerFor<void()> F>
-  Socket& connect(int port, std::string_view host, F&& on_connect) {
-    return connect({.host = host, .port = port}, std::forward<F>(on_connect));
-  }
-  template <ListenerFor<void()> F>
-  Socket& connect(int port, F&& on_connect) {
-    return connect({.port = port}, std::forward<F>(on_connect));
-  }
-  /// A Unix-domain socket.
-  Socket& connect(std::string_view path) { return connect({.path = path}); }
-  template <ListenerFor<void()> F>
-  Socket& connect(std::string_view path, F&& on_connect) {
-    return connect({.path = path}, std::forward<F>(on_connect));
-  }
-  /// An address, as `Server::address` gives it.
-  Socket& connect(const SocketAddress& address);
-  template <ListenerFor<void()> F>
-  Socket& connect(const SocketAddress& address, F&& on_connect) {
-    connect(address);
-    once(event::connect, std::forward<F>(on_connect));
-    return *this;
-  }
+  Socket& connect(const ConnectOptions& options, OptionalListener<void()> on_connect = {});
+  /// The short forms of Node: `connect(port, f)`, `connect(path, f)`; and an address, as `Server::address` gives it.
+  Socket& connect(const ConnectTarget& where, OptionalListener<void()> on_connect = {});
+  Socket& connect(int port, std::string_view host, OptionalListener<void()> on_connect = {});
 
   /// Connects. The socket is half-open afterwards unless its options say otherwise.
   ///
@@ -190,16 +106,15 @@ class Socket {
   /// Source: RFC 9293 section 3.10.1.
   template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
   [[nodiscard]] auto async_connect(const ConnectOptions& options, Token&& token = {}) {
-    return initiate<detail::VoidOperation, Kind::connect, &Socket::start_connect>(token,
-                                                                                  detail::ConnectRequest(options));
+    return detail::initiate<detail::VoidOperation, Kind::connect, &Socket::start_connect>(
+        *this, token, detail::ConnectRequest(options));
   }
 
   /// For the free function: completes with (error_code, Socket).
   template <class Token>
   [[nodiscard]] auto async_connect_made(const ConnectOptions& options, Token& token) {
-    using Inner = detail::Initiation<Socket, detail::VoidOperation, Kind::connect, &Socket::start_connect>;
-    return boost::asio::async_initiate<Token, void(error_code, Socket)>(
-        detail::MakeInitiation<Socket, Inner>(*this, Inner(*this)), token, detail::ConnectRequest(options));
+    return detail::initiate_made<detail::VoidOperation, Kind::connect, &Socket::start_connect>(
+        *this, token, detail::ConnectRequest(options));
   }
 
   /// @}
@@ -219,7 +134,7 @@ class Socket {
   /// Source: Node net 'data'; RFC 9293 section 3.10.3.
   template <detail::TokenFor<void(error_code, Chunk)> Token = use_awaitable_t>
   [[nodiscard]] auto async_read(Token&& token = {}) {
-    return initiate<detail::ReadOperation, Kind::read, &Socket::start_read>(token);
+    return detail::initiate<detail::ReadOperation, Kind::read, &Socket::start_read>(*this, token);
   }
 
   /// Reads into the caller's buffers, at least one byte: Asio's AsyncReadStream.
@@ -230,8 +145,8 @@ class Socket {
   /// Cancellation: total. No byte is lost.
   template <class MutableBufferSequence, detail::TokenFor<void(error_code, std::size_t)> Token = use_awaitable_t>
   [[nodiscard]] auto async_read_some(const MutableBufferSequence& buffers, Token&& token = {}) {
-    return initiate<detail::ReadSomeOperation, Kind::read_some, &Socket::start_read_some>(
-        token, detail::ReadBuffers::from(buffers, SIZE_MAX));
+    return detail::initiate<detail::ReadSomeOperation, Kind::read_some, &Socket::start_read_some>(
+        *this, token, detail::ReadBuffers::from(buffers, SIZE_MAX));
   }
 
   /// Stops 'data' and 'end' until `resume()`. Unread bytes stay in the kernel and hold the peer back.
@@ -292,7 +207,8 @@ class Socket {
   bool write(Payload data);
   template <detail::CallbackFor<std::size_t> F>
   bool write(Payload data, F&& on_written) {
-    return start_callback_write(callback<detail::WriteOperation>(std::forward<F>(on_written)), std::move(data));
+    return start_callback_write(detail::make_callback<detail::WriteOperation>(executor(), std::forward<F>(on_written)),
+                                std::move(data));
   }
 
   /// The same for the bytes that `text` stands for; see Encoding.
@@ -313,7 +229,7 @@ class Socket {
   /// Allocation: none in steady state.
   template <detail::TokenFor<void(error_code, std::size_t)> Token = use_awaitable_t>
   [[nodiscard]] auto async_write(Payload data, Token&& token = {}) {
-    return initiate<detail::WriteOperation, Kind::write, &Socket::start_write>(token, std::move(data));
+    return detail::initiate<detail::WriteOperation, Kind::write, &Socket::start_write>(*this, token, std::move(data));
   }
   /// The same for the bytes that `text` stands for; the count is that of the bytes. The text is borrowed as a view is.
   /// Errors: also Errc::invalid_argument for text that is not hex or base64; nothing is sent then.
@@ -329,8 +245,8 @@ class Socket {
   /// Errors and cancellation: as `async_write`.
   template <class ConstBufferSequence, detail::TokenFor<void(error_code, std::size_t)> Token = use_awaitable_t>
   [[nodiscard]] auto async_write_some(const ConstBufferSequence& buffers, Token&& token = {}) {
-    return initiate<detail::WriteOperation, Kind::write, &Socket::start_write_some>(
-        token, detail::WriteBuffers::from(buffers, 64 * 1024));
+    return detail::initiate<detail::WriteOperation, Kind::write, &Socket::start_write_some>(
+        *this, token, detail::WriteBuffers::from(buffers, 64 * 1024));
   }
 
   /// Completes when there is room: at once if no drain is needed, else with the next 'drain'; after `end()` when all is
@@ -338,7 +254,7 @@ class Socket {
   /// Errors: Errc::destroyed, Errc::closed, the connection's error, operation_aborted at `destroy()`.
   template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
   [[nodiscard]] auto async_drain(Token&& token = {}) {
-    return initiate<detail::VoidOperation, Kind::drain, &Socket::start_drain>(token);
+    return detail::initiate<detail::VoidOperation, Kind::drain, &Socket::start_drain>(*this, token);
   }
 
   /// Holds writes back until `uncork()` or `end()`. Nests.
@@ -369,7 +285,8 @@ class Socket {
   Socket pipe(const Socket& destination, const PipeOptions& options = {});
   template <detail::CallbackFor<std::uint64_t> F>
   Socket pipe(const Socket& destination, const PipeOptions& options, F&& on_piped) {
-    start_callback_pipe(callback<detail::PipeOperation>(std::forward<F>(on_piped), Kind::pipe), destination, options);
+    start_callback_pipe(detail::make_callback<detail::PipeOperation>(executor(), std::forward<F>(on_piped), Kind::pipe),
+                        destination, options);
     return destination;
   }
   template <detail::CallbackFor<std::uint64_t> F>
@@ -390,7 +307,8 @@ class Socket {
   /// Allocation: none for what leaves at once; else one for the rest of a block.
   template <detail::TokenFor<void(error_code, std::uint64_t)> Token = use_awaitable_t>
   [[nodiscard]] auto async_pipe(const Socket& destination, const PipeOptions& options, Token&& token = {}) {
-    return initiate<detail::PipeOperation, Kind::pipe, &Socket::start_pipe>(token, destination, PipeOptions(options));
+    return detail::initiate<detail::PipeOperation, Kind::pipe, &Socket::start_pipe>(*this, token, destination,
+                                                                                    PipeOptions(options));
   }
   template <detail::TokenFor<void(error_code, std::uint64_t)> Token = use_awaitable_t>
     requires(!std::is_convertible_v<Token, PipeOptions>)
@@ -409,7 +327,8 @@ class Socket {
   Socket& end(Payload data = {});
   template <detail::CallbackFor<> F>
   Socket& end(Payload data, F&& on_finish) {
-    start_end(callback<detail::VoidOperation>(std::forward<F>(on_finish), Kind::end), std::move(data));
+    start_end(detail::make_callback<detail::VoidOperation>(executor(), std::forward<F>(on_finish), Kind::end),
+              std::move(data));
     return *this;
   }
   template <detail::CallbackFor<> F>
@@ -430,7 +349,7 @@ class Socket {
   /// Errors: Errc::destroyed, the connection's error, operation_aborted at `destroy()`.
   template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
   [[nodiscard]] auto async_end(Payload data, Token&& token = {}) {
-    return initiate<detail::VoidOperation, Kind::end, &Socket::start_end>(token, std::move(data));
+    return detail::initiate<detail::VoidOperation, Kind::end, &Socket::start_end>(*this, token, std::move(data));
   }
   template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
     requires(!std::is_convertible_v<Token, Payload>)
@@ -462,50 +381,14 @@ class Socket {
   /// Cancellation: only stops the waiting; the socket closes all the same.
   template <detail::TokenFor<void(error_code)> Token = use_awaitable_t>
   [[nodiscard]] auto async_close(Token&& token = {}) {
-    return initiate<detail::VoidOperation, Kind::close, &Socket::start_close>(token);
+    return detail::initiate<detail::VoidOperation, Kind::close, &Socket::start_close>(*this, token);
   }
 
   /// @}
   /// @name Events
   /// @{
 
-  /// Adds a listener, called for each emission in order of registration.
-  /// @throws SystemError Errc::busy for 'data' while a read waits.
-  template <SocketEvent Event, class... A, ListenerFor<void(A...)> F>
-  ListenerId on(const SocketTag<Event, void(A...)>&, F&& listener) {
-    return add_listener(Event, callable<A...>(std::forward<F>(listener)), detail::ListenerTable::Place::back, false);
-  }
-  /// Adds a listener for the next emission only.
-  template <SocketEvent Event, class... A, ListenerFor<void(A...)> F>
-  ListenerId once(const SocketTag<Event, void(A...)>&, F&& listener) {
-    return add_listener(Event, callable<A...>(std::forward<F>(listener)), detail::ListenerTable::Place::back, true);
-  }
-  /// Adds a listener before all others.
-  template <SocketEvent Event, class... A, ListenerFor<void(A...)> F>
-  ListenerId prepend(const SocketTag<Event, void(A...)>&, F&& listener) {
-    return add_listener(Event, callable<A...>(std::forward<F>(listener)), detail::ListenerTable::Place::front, false);
-  }
-  /// Removes a listener; true if it was there.
-  bool off(ListenerId id);
-  /// Removes the listener at the end of the scope.
-  [[nodiscard]] ScopedListener<Socket> scoped(ListenerId id) { return {*this, id}; }
-  template <SocketEvent Event, class Signature>
-  [[nodiscard]] std::size_t listener_count(const SocketTag<Event, Signature>&) const noexcept {
-    return count_listeners(Event);
-  }
-  template <SocketEvent Event, class Signature>
-  void remove_all(const SocketTag<Event, Signature>&) {
-    remove_listeners(Event);
-  }
-
-  /// Completes with the event's arguments at its next emission; at once for what happens once and has happened (connect,
-  /// ready, end, finish, close). If 'close' comes first: with the connection's error, operation_aborted after `destroy()`,
-  /// else Errc::closed. Cancelling only stops the waiting. For 'data' use `async_read`.
-  template <SocketEvent Event, class... A, detail::TokenFor<void(error_code, A...)> Token = use_awaitable_t>
-    requires(Event != SocketEvent::data)
-  [[nodiscard]] auto async_wait(const SocketTag<Event, void(A...)>&, Token&& token = {}) {
-    return initiate<detail::TypedEventOperation<A...>, Kind::event, &Socket::start_wait>(token, Event);
-  }
+  /// `on`, `once`, `prepend`, `off`, `scoped`, `listener_count`, `remove_all` and `async_wait`: see EventCalls.
 
   /// @}
   /// @name Time and options
@@ -515,13 +398,7 @@ class Socket {
   /// @param duration    [ms], at least; 0 cancels, and forgets the listeners that earlier calls brought.
   /// @param on_timeout  Called once, as a listener of 'timeout'.
   /// @throws SystemError Errc::out_of_range for a negative duration.
-  Socket& set_timeout(std::chrono::milliseconds duration);
-  template <ListenerFor<void()> F>
-  Socket& set_timeout(std::chrono::milliseconds duration, F&& on_timeout) {
-    set_timeout(duration);
-    if (duration.count() > 0) remember_timeout_listener(once(event::timeout, std::forward<F>(on_timeout)));
-    return *this;
-  }
+  Socket& set_timeout(std::chrono::milliseconds duration, OptionalListener<void()> on_timeout = {});
   [[nodiscard]] std::chrono::milliseconds timeout() const noexcept;
 
   /// TCP_NODELAY. Set before the connection exists it is kept and applied once. Ignored by Unix-domain sockets.
@@ -592,6 +469,7 @@ class Socket {
  private:
   friend class core::Connection;
   friend class Corked;
+  friend EventCalls;
   template <class, class, detail::Operation::Kind, auto>
   friend class detail::Initiation;
 
@@ -605,20 +483,6 @@ class Socket {
   bool served_by(detail::ChainId coroutines) const noexcept;
   void open(const executor_type& executor, const SocketOptions& options);
 
-  template <class Operation, Kind K, auto Start, class Token, class... Arguments>
-  auto initiate(Token& token, Arguments&&... arguments) {
-    return boost::asio::async_initiate<Token, typename Operation::Signature>(
-        detail::Initiation<Socket, Operation, K, Start>(*this), token, std::forward<Arguments>(arguments)...);
-  }
-  template <class Operation, class F, class... Arguments>
-  Operation& callback(F&& function, Arguments&&... arguments) {
-    return detail::make_callback<Operation>(get_executor(), std::forward<F>(function),
-                                            std::forward<Arguments>(arguments)...);
-  }
-  template <class... A, class F>
-  static std::unique_ptr<detail::Callable> callable(F&& listener) {
-    return std::make_unique<detail::CallableFor<std::decay_t<F>, A...>>(std::forward<F>(listener));
-  }
   template <class Factory, class F>
   static std::unique_ptr<detail::Callable> receiver(Factory&& factory, F&& function) {
     return std::make_unique<detail::Receiver<std::decay_t<Factory>, std::decay_t<F>>>(std::forward<Factory>(factory),
@@ -641,9 +505,9 @@ class Socket {
   ListenerId start_receiving(std::unique_ptr<detail::Callable> receiver, bool may_lack_memory);
   ListenerId add_listener(SocketEvent event, std::unique_ptr<detail::Callable> listener,
                           detail::ListenerTable::Place place, bool once);
+  bool remove_listener(ListenerId id);
   std::size_t count_listeners(SocketEvent event) const noexcept;
   void remove_listeners(SocketEvent event);
-  void remember_timeout_listener(ListenerId id);
   Error describe(const error_code& code, Kind kind) const;
 
   core::Connection* connection_ = nullptr;
@@ -664,15 +528,3 @@ class Corked {
 inline Corked Socket::corked() { return Corked(*this); }
 
 }  // namespace libnet
-
-namespace boost::asio {
-
-template <template <class, class> class Associator, class Made, class Handler, class Default>
-struct associator<Associator, libnet::detail::MadeHandler<Made, Handler>, Default> : Associator<Handler, Default> {
-  static typename Associator<Handler, Default>::type get(const libnet::detail::MadeHandler<Made, Handler>& made,
-                                                         const Default& otherwise = Default()) noexcept {
-    return Associator<Handler, Default>::get(made.handler, otherwise);
-  }
-};
-
-}  // namespace boost::asio

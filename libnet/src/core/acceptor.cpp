@@ -5,26 +5,9 @@
 
 #include "core/connection.hpp"
 #include "core/log.hpp"
+#include "core/operation_name.hpp"
 
 namespace libnet::core {
-
-namespace {
-
-SocketOptions socket_options(const ServerOptions& options) {
-  return {.allow_half_open = options.allow_half_open,
-          .high_water_mark = options.high_water_mark,
-          .low_water_mark = options.low_water_mark,
-          .max_buffered = options.max_buffered,
-          .on_overflow = options.on_overflow,
-          .linger_bytes = options.linger_bytes,
-          .linger_time = options.linger_time,
-          .no_delay = options.no_delay,
-          .keep_alive = options.keep_alive,
-          .keep_alive_initial_delay = options.keep_alive_initial_delay,
-          .timeout = options.timeout};
-}
-
-}  // namespace
 
 // --- sessions ---------------------------------------------------------------------------------------------------
 
@@ -45,8 +28,7 @@ bool ListenSession::report_handler_error(const Socket& socket, const std::except
 
 Acceptor::Acceptor(std::shared_ptr<reactor::Loop> loop, const ServerOptions& options)
     : EventSource(std::move(loop)),
-      options_(options),
-      socket_options_(std::make_shared<const SocketOptions>(socket_options(options))),
+      options_(std::make_shared<const Kept<ServerOptions>>(options)),
       listener_(*loop_, *this),
       self_(std::make_shared<Acceptor*>(this)) {}
 
@@ -243,7 +225,7 @@ std::vector<Socket> Acceptor::sockets() {
 
 Error Acceptor::describe(const error_code& code, Operation::Kind kind) const {
   if (error_ && error_.code() == code) return error_;
-  return Error(code, kind == Operation::Kind::accept ? "accept" : kind == Operation::Kind::close ? "close" : "listen");
+  return Error(code, name_of(kind));
 }
 
 }  // namespace libnet::core

@@ -134,8 +134,7 @@ class Acceptor final : public EventSource, private ListeningSocket::Client {
   void report(const Error& error);
   bool report_handler_error(const Socket& socket, const std::exception_ptr& exception);
 
-  const Kept<ServerOptions> options_;
-  std::shared_ptr<const SocketOptions> socket_options_;  // shared by the accepted sockets
+  const std::shared_ptr<const Kept<ServerOptions>> options_;  // shared with the accepted sockets
   ListeningSocket listener_;
   std::shared_ptr<Acceptor*> self_;  // how sessions find this object, or see that it is gone
   std::shared_ptr<ListenSession> current_;

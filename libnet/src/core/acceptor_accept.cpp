@@ -125,18 +125,18 @@ void Acceptor::deliver_connection(const ListeningSocket::Accepted& accepted) {
 }
 
 bool Acceptor::blocks(const SocketAddress* remote) const noexcept {
-  return options_.block_list != nullptr && remote != nullptr && options_.block_list->check(*remote);
+  return options_->block_list != nullptr && remote != nullptr && options_->block_list->check(*remote);
 }
 
 /// Makes the socket of an accepted transport.
 Socket Acceptor::take_in(std::unique_ptr<transport::Transport> made) {
-  auto* connection = new Connection(loop_, socket_options_);
+  auto* connection = new Connection(loop_, std::shared_ptr<const SocketOptions>(options_, &options_->socket));
   Socket socket = connection->handle();
   connections_.push_back(*connection);
   ++connection_count_;
   ++current_->connections;
   connection->adopt_accepted(std::move(made), current_, handler_ != nullptr || somebody_accepts());
-  if (options_.pause_on_connect) connection->pause();
+  if (options_->pause_on_connect) connection->pause();
   return socket;
 }
 

@@ -15,6 +15,7 @@
 #include "core/pipe.hpp"
 #include "libnet/auto_select_family.hpp"
 #include "libnet/detail/receiver.hpp"
+#include "reactor/fairness.hpp"
 
 namespace libnet::core {
 
@@ -22,9 +23,6 @@ namespace {
 
 // From this size on a view is offered to the kernel before it is copied: what the kernel takes need not be copied. [bytes]
 constexpr std::size_t large_write = 16 * 1024;
-
-// A peer that takes as fast as we send must not keep the other sockets waiting.
-constexpr int flushes_per_step = 16;
 
 error_code broken_pipe() { return {EPIPE, boost::system::system_category()}; }
 
@@ -872,7 +870,7 @@ void Connection::flush() {
   due_.take(Due::flush);
   if (!can_send()) return finish_unconnected_end();
   error_code error;
-  const Sending::Flushed flushed = sending_.flush(*transport_, flushes_per_step, error);
+  const Sending::Flushed flushed = sending_.flush(*transport_, reactor::flushes_per_step, error);
   if (flushed.moved) note_moved_output();
   if (flushed.failed) return output_failed(error);
   if (flushed.more) mark(Due::flush);

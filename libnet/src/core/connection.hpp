@@ -302,7 +302,8 @@ class Connection final : public EventSource,
   }
   /// What a pipe of the kernel holds is no memory, and nobody's write.
   bool full() const noexcept {
-    return buffered() >= options().max_buffered && buffered_in_user_space() >= options().max_buffered;
+    const std::size_t most = *options().max_buffered;  // kept options have one
+    return buffered() >= most && buffered_in_user_space() >= most;
   }
   void refused(detail::WriteOperation* operation);
   void overflow(Operation* operation);

@@ -1,24 +1,69 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <limits>
 #include <optional>
 
 #include "libnet/block_list.hpp"
+#include "libnet/errc.hpp"
+#include "libnet/error.hpp"
+#include "libnet/options.hpp"
 
 namespace libnet::core {
 
-/// SocketOptions or ServerOptions with the block list that they point to.
-template <class Options>
-class Kept : public Options {
+/// The bytes queued at which a further write fails.
+inline std::size_t effective_max_buffered(const SocketOptions& options) noexcept {
+  constexpr std::size_t usual = 64 * 1024 * 1024;
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+  const std::size_t twice = options.high_water_mark <= most / 2 ? 2 * options.high_water_mark : most;
+  return options.max_buffered.value_or(std::max(usual, twice));
+}
+
+/// @throws SystemError Errc::out_of_range
+inline void check_type_of_service(int value) {
+  if (value < 0 || value > 255) throw SystemError(Error(Errc::out_of_range, "set_type_of_service"));
+}
+
+/// Lets a pointer to somebody's block list point to a copy of it.
+class KeptBlockList {
  public:
-  explicit Kept(const Options& options) : Options(options) {
-    if (options.block_list != nullptr) this->block_list = &list_.emplace(*options.block_list);
+  explicit KeptBlockList(const BlockList*& list) {
+    if (list != nullptr) list = &copy_.emplace(*list);
   }
-  Kept(const Kept&) = delete;
-  Kept& operator=(const Kept&) = delete;
-  ~Kept() = default;
+  KeptBlockList(const KeptBlockList&) = delete;
+  KeptBlockList& operator=(const KeptBlockList&) = delete;
+  ~KeptBlockList() = default;
 
  private:
-  std::optional<BlockList> list_;
+  std::optional<BlockList> copy_;
+};
+
+/// Options with the block lists that they point to; `max_buffered` has a value.
+template <class Options>
+class Kept;
+
+template <>
+class Kept<SocketOptions> : public SocketOptions {
+ public:
+  explicit Kept(const SocketOptions& options) : SocketOptions(options) {
+    max_buffered = effective_max_buffered(options);
+  }
+
+ private:
+  KeptBlockList list_{block_list};
+};
+
+template <>
+class Kept<ServerOptions> : public ServerOptions {
+ public:
+  explicit Kept(const ServerOptions& options) : ServerOptions(options) {
+    socket.max_buffered = effective_max_buffered(options.socket);
+  }
+
+ private:
+  KeptBlockList list_{block_list};
+  KeptBlockList list_of_sockets_{socket.block_list};
 };
 
 }  // namespace libnet::core

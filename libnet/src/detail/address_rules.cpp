@@ -23,9 +23,16 @@ constexpr int ip_bits = 128;
 constexpr int mapped_bits = 96;  // what stands before an IPv4 address in its IPv4-mapped form
 constexpr std::size_t mapped_bytes = mapped_bits / 8;
 
-constexpr std::array<std::string_view, 3> kind_names = {"Address", "Range", "Subnet"};  // by Kind
-
 [[noreturn]] void refuse(Errc code) { throw SystemError(code); }
+
+std::string_view name_of(AddressRule::Kind kind) noexcept {
+  switch (kind) {
+    case AddressRule::Kind::address: return "Address";
+    case AddressRule::Kind::range: return "Range";
+    case AddressRule::Kind::subnet: return "Subnet";
+  }
+  return {};
+}
 
 IpBytes mapped(const in_addr& ipv4) noexcept {
   IpBytes bytes{};
@@ -86,13 +93,9 @@ SocketAddress ip(std::string_view text) { return SocketAddress::ip(text, 0); }
 
 AddressRule parse(std::string_view kind, std::string_view what) {
   using Kind = AddressRule::Kind;
-  const auto known = std::ranges::find(kind_names, kind);
-  if (known == kind_names.end()) refuse(Errc::invalid_argument);
-  switch (static_cast<Kind>(known - kind_names.begin())) {
-    case Kind::address: return AddressRule::address(ip(what));
-    case Kind::subnet: return AddressRule::cidr(what);
-    case Kind::range: break;
-  }
+  if (kind == name_of(Kind::address)) return AddressRule::address(ip(what));
+  if (kind == name_of(Kind::subnet)) return AddressRule::cidr(what);
+  if (kind != name_of(Kind::range)) refuse(Errc::invalid_argument);
   const auto [first, last] = split(what, "-");
   return AddressRule::range(ip(first), ip(last));
 }
@@ -151,7 +154,7 @@ AddressRule AddressRule::parse(std::string_view text) {
 }
 
 std::string AddressRule::to_string() const {
-  std::string text(kind_names[static_cast<std::size_t>(kind)]);
+  std::string text(name_of(kind));
   text += ipv4 ? ": IPv4 " : ": IPv6 ";
   text += text_of(first, ipv4);
   if (kind == Kind::range) text += '-' + text_of(last, ipv4);

@@ -63,7 +63,11 @@ class HandlerOperation final : public Base {
 
   void complete() override {
     forget_cancellation();
-    auto outcome = std::tuple_cat(std::make_tuple(this->result), this->take_results());
+    auto outcome = std::apply(
+        [this](auto&&... values) {
+          return std::tuple<error_code, std::decay_t<decltype(values)>...>(this->result, std::move(values)...);
+        },
+        this->take_results());
     const std::unique_ptr<HandlerExecutor> handler_executor = std::move(handler_executor_);
     Handler handler(std::move(handler_));
     destroy(handler);

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <type_traits>
+#include <utility>
+
+#include "reactor/loop.hpp"
+#include "reactor/thread_check.hpp"
+
+/// How Socket and Server pass calls on to the state that they are handles of. `function` is what the user called: the trap
+/// for calls from the wrong thread names it.
+namespace libnet {
+
+/// The state, if a call can still have an effect: the handle has one, and its io_context lives.
+template <class State>
+State* usable(State* state, [[maybe_unused]] const char* function) {
+  if (state == nullptr || !state->loop().alive()) return nullptr;
+  reactor::check_thread(state->loop(), function);
+  return state;
+}
+
+/// Calls a member function. Of a handle of nothing the result is an empty value.
+template <auto Member, class State, class... Arguments>
+auto call(State* state, const char* function, Arguments&&... arguments) {
+  using Result = std::invoke_result_t<decltype(Member), State&, Arguments...>;
+  State* const there = usable(state, function);
+  if constexpr (std::is_void_v<Result>) {
+    if (there != nullptr) (there->*Member)(std::forward<Arguments>(arguments)...);
+  } else {
+    return there != nullptr ? (there->*Member)(std::forward<Arguments>(arguments)...) : Result();
+  }
+}
+
+/// The same for calls that return the handle, to be called on.
+template <auto Member, class Handle, class State, class... Arguments>
+Handle& chain(Handle& handle, State* state, const char* function, Arguments&&... arguments) {
+  call<Member>(state, function, std::forward<Arguments>(arguments)...);
+  return handle;
+}
+
+/// Calls a member function that takes over an operation. A handle of nothing refuses it.
+template <auto Member, class State, class Operation, class... Arguments>
+void start(State* state, const char* function, Operation& operation, Arguments&&... arguments) {
+  if (State* const there = usable(state, function)) {
+    (there->*Member)(operation, std::forward<Arguments>(arguments)...);
+  } else {
+    operation.refuse();
+  }
+}
+
+/// Asks for a value, which any thread may do while nobody changes it. A handle of nothing gives `otherwise`.
+template <auto Member, class State, class Result = std::decay_t<std::invoke_result_t<decltype(Member), State&>>>
+Result ask(State* state, std::type_identity_t<Result> otherwise = Result()) {
+  return state != nullptr ? (state->*Member)() : std::move(otherwise);
+}
+
+}  // namespace libnet
