@@ -106,6 +106,7 @@ void Loop::run_turn() {
     return;
   }
   const TurnScope scope(*this);
+  ++turn_;
   run_expired_timers();
   run_rounds();
 }
