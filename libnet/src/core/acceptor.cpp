@@ -197,7 +197,7 @@ ListenerId Acceptor::add_listener(ServerEvent event, std::unique_ptr<detail::Cal
 }
 
 void Acceptor::require(Stages stages, const LobbyLimits& limits) {
-  if (running()) throw SystemError(Error(Errc::already_listening, "listen"));
+  if (running() || shard_.holds_guests()) throw SystemError(Error(Errc::already_listening, "listen"));
   shard_.require(std::make_shared<const Stages>(std::move(stages)), limits);
 }
 
