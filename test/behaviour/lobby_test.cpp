@@ -51,9 +51,9 @@ struct Guarded {
   }
   /// Clients that say nothing and are in the lobby.
   void silent(std::size_t count) {
-    const std::size_t before = server.connections();
+    const std::size_t before = counts->made;
     for (std::size_t i = 0; i < count; ++i) clients.push_back(client());
-    world.run_until([&] { return server.connections() == before + count; });
+    world.run_until([&] { return counts->made == before + count; });
   }
   void keep_connections() {
     server.on(event::connection, [this](Socket socket) { taken.push_back(std::move(socket)); });
