@@ -1,47 +1,50 @@
 #include "core/acceptor.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <string>
 #include <utility>
 
 #include "core/connection.hpp"
 #include "core/log.hpp"
 #include "core/operation_name.hpp"
+#include "core/running_handler.hpp"
 
 namespace libnet::core {
 
-// --- sessions ---------------------------------------------------------------------------------------------------
+namespace {
 
-void ListenSession::connection_gone(Connection& connection) {
-  if (!connection.detail::ListNode<Connection>::linked()) return;
-  detail::List<Connection>::remove(connection);
-  --connections;
-  if (acceptor() == nullptr) return;
-  --acceptor()->connection_count_;
-  if (finished()) acceptor()->wake();
+using namespace std::chrono_literals;
+
+// How often a server says at most that it cannot accept.
+constexpr auto report_interval = 1s;
+
+std::string what(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::exception& known) {
+    return known.what();
+  } catch (...) {
+    return "an exception of unknown type";
+  }
 }
 
-bool ListenSession::report_handler_error(const Socket& socket, const std::exception_ptr& exception) {
-  return acceptor() != nullptr && acceptor()->report_handler_error(socket, exception);
-}
+}  // namespace
 
 // --- the server ----------------------------------------------------------------------------------------------------
 
 Acceptor::Acceptor(std::shared_ptr<reactor::Loop> loop, const ServerOptions& options)
     : EventSource(std::move(loop)),
       options_(std::make_shared<const Kept<ServerOptions>>(options)),
-      listener_(*loop_, *this),
-      self_(std::make_shared<Acceptor*>(this)) {}
+      self_(std::make_shared<Acceptor*>(this)),
+      shard_(loop_, *this) {}
 
-Acceptor::~Acceptor() {
-  *self_ = nullptr;
-  while (!connections_.empty()) detail::List<Connection>::remove(connections_.front());
-}
+Acceptor::~Acceptor() { *self_ = nullptr; }
 
 void Acceptor::abandon() noexcept {
   due_ = 0;
-  listener_.close();
+  shard_.abandon();
   lookup_.reset();
-  retry_.reset();
   stop_.reset();
   failures_.clear();
   abandon_all(accepts_);
@@ -54,7 +57,7 @@ void Acceptor::abandon() noexcept {
 // --- steps ---------------------------------------------------------------------------------------------------------
 
 bool Acceptor::anything_due() const noexcept {
-  return due_ != 0 || !failures_.empty() ||
+  return due_ != 0 || shard_.due() || !failures_.empty() ||
          std::any_of(closing_.begin(), closing_.end(), [](const auto& old) { return old->finished(); });
 }
 
@@ -69,11 +72,9 @@ bool Acceptor::take(Due due) noexcept {
   return true;
 }
 
-void Acceptor::on_listener_ready() { mark(due_accept); }
-
 void Acceptor::step() {
   deliver_all();
-  if (take(due_accept)) accept_some();
+  if (shard_.due()) shard_.step();
   deliver_all();
 }
 
@@ -156,6 +157,86 @@ bool Acceptor::report_handler_error(const Socket& socket, const std::exception_p
   return true;
 }
 
+// --- connections ----------------------------------------------------------------------------------------------------
+
+void Acceptor::start_accept(detail::AcceptOperation& operation) {
+  if (serves()) return finish(operation, Errc::busy);
+  if (!running()) return finish(operation, Errc::not_running);
+  accepts_.push_back(operation);
+  watch_operation(operation, *this, *loop_);
+  shard_.look();
+}
+
+void Acceptor::set_handler(std::shared_ptr<detail::ConnectionHandler> handler) {
+  if (wanted()) throw SystemError(Error(Errc::busy, "serve"));
+  handler_ = std::move(handler);
+  shard_.look();
+}
+
+ListenerId Acceptor::add_listener(ServerEvent event, std::unique_ptr<detail::Callable> listener,
+                                  detail::ListenerTable::Place place, bool once) {
+  if (event == ServerEvent::connection) {
+    if (handler_ || somebody_accepts()) throw SystemError(Error(Errc::busy, "accept"));
+    shard_.look();
+  }
+  return listeners_.add(index(event), std::move(listener), place, once);
+}
+
+void Acceptor::require(Stages stages, const LobbyLimits& limits) {
+  if (running() || shard_.holds_guests()) throw SystemError(Error(Errc::already_listening, "listen"));
+  shard_.require(std::make_shared<const Stages>(std::move(stages)), limits);
+}
+
+void Acceptor::give(const Socket& socket) {
+  if (somebody_accepts()) {
+    auto& operation = static_cast<detail::AcceptOperation&>(accepts_.pop_front());
+    operation.results = socket;
+    return finish(operation, {});
+  }
+  try {
+    if (handler_) {
+      Connection::of(socket).session()->handler_started();
+      RunningHandler::start(handler_, socket);
+    } else {
+      const std::tuple<Socket> arguments(socket);
+      listeners_.emit(index(ServerEvent::connection), &arguments);
+    }
+  } catch (...) {
+    if (handler_) {
+      handler_ended(Connection::of(socket), std::current_exception());
+    } else {
+      Connection::of(socket).listener_threw(std::current_exception());
+    }
+  }
+}
+
+void Acceptor::handler_ended(Connection& connection, const std::exception_ptr& failure) {
+  if (failure) {
+    connection.handler_failed(failure);
+    if (!report_handler_error(connection.handle(), failure)) {
+      log_error(connection.log_name() + ": serve handler: " + what(failure));
+    }
+  } else {
+    connection.destroy_soon();
+  }
+  connection.session()->handler_ended();
+}
+
+void Acceptor::dropped(const transport::Transport* transport, DropReason reason, const Error& error) {
+  const auto local = transport != nullptr ? transport->local_address() : std::nullopt;
+  const auto remote = transport != nullptr ? transport->remote_address() : std::nullopt;
+  emit(index(ServerEvent::drop), DropInfo{local, remote, reason, error});
+}
+
+void Acceptor::accept_failed(const error_code& code) {
+  const reactor::TimePoint now = loop_->precise_now();
+  if (last_report_ && now - *last_report_ < report_interval) return;
+  last_report_ = now;
+  const auto local = address();
+  error_ = Error(code, ErrorInfo{.operation = "accept", .local_address = local ? &*local : nullptr});
+  report(error_);
+}
+
 // --- closing -------------------------------------------------------------------------------------------------------
 
 void Acceptor::close(detail::VoidOperation* operation) {
@@ -174,12 +255,11 @@ void Acceptor::close(detail::VoidOperation* operation) {
 }
 
 std::shared_ptr<ListenSession> Acceptor::stop_listening() {
-  listener_.close();
+  shard_.stop_listening();
   lookup_.reset();
-  retry_.reset();
   stop_.reset();
   forget_listen_callback();
-  due_ = static_cast<std::uint8_t>(due_ & ~(due_listening | due_accept));
+  due_ = static_cast<std::uint8_t>(due_ & ~due_listening);
   finish_operations(accepts_, completed_, asio::error::operation_aborted, [](Operation&) { return true; });
   finish_waiting(Operation::Kind::listen, asio::error::operation_aborted);
   return std::exchange(current_, nullptr);
@@ -212,15 +292,14 @@ void Acceptor::start_wait(detail::EventOperation& operation, ServerEvent event) 
 }
 
 void Acceptor::start_count(detail::ResultOperation<std::size_t>& operation) {
-  operation.results = connection_count_;
+  operation.results = connections();
   finish(operation, {});
 }
 
-std::vector<Socket> Acceptor::sockets() {
-  std::vector<Socket> open;
-  open.reserve(connection_count_);
-  connections_.for_each([&](Connection& connection) { open.push_back(connection.handle()); });
-  return open;
+std::size_t Acceptor::connections() const noexcept {
+  std::size_t count = current_ ? current_->connections() : 0;
+  for (const auto& session : closing_) count += session->connections();
+  return count;
 }
 
 Error Acceptor::describe(const error_code& code, Operation::Kind kind) const {

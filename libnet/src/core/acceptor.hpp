@@ -9,7 +9,8 @@
 #include "core/event_source.hpp"
 #include "core/host_lookup.hpp"
 #include "core/kept_options.hpp"
-#include "core/listening_socket.hpp"
+#include "core/listen_session.hpp"
+#include "core/server_shard.hpp"
 #include "core/stop_request.hpp"
 #include "libnet/detail/requests.hpp"
 #include "libnet/server.hpp"
@@ -18,33 +19,11 @@
 
 namespace libnet::core {
 
-class Acceptor;
 class Connection;
 
-/// One listen() with its connections, until all of them are gone. A server may listen again before that: then the next
-/// session has begun.
-class ListenSession {
- public:
-  explicit ListenSession(std::shared_ptr<Acceptor*> acceptor) : acceptor_(std::move(acceptor)) {}
-
-  /// The server; null if it is gone.
-  Acceptor* acceptor() const noexcept { return *acceptor_; }
-  void connection_gone(Connection& connection);
-  /// Emits 'handler_error'; false if nobody listens.
-  bool report_handler_error(const Socket& socket, const std::exception_ptr& exception);
-  bool finished() const noexcept { return connections == 0 && handlers == 0; }
-
-  bool listened = false;        // false: what close() of a server that did not listen waits for
-  std::size_t connections = 0;  // open ones
-  std::size_t handlers = 0;     // coroutines of `serve` that have not ended
-  OperationList closers;        // wait for the end of this session
-
- private:
-  std::shared_ptr<Acceptor*> acceptor_;
-};
-
-/// The state of one server: resolves, listens, accepts when somebody wants it, closes. docs/design/0004 draws it.
-class Acceptor final : public EventSource, private ListeningSocket::Client {
+/// The state of one server: resolves, listens, closes; its options, limits and sessions, and who wants its connections. What
+/// it has on a loop is a ServerShard's. docs/design/0004 draws both.
+class Acceptor final : public EventSource {
  public:
   Acceptor(std::shared_ptr<reactor::Loop> loop, const ServerOptions& options);
 
@@ -63,30 +42,53 @@ class Acceptor final : public EventSource, private ListeningSocket::Client {
   ListenerId add_listener(ServerEvent event, std::unique_ptr<detail::Callable> listener,
                           detail::ListenerTable::Place place, bool once);
 
-  bool listening() const noexcept { return listener_.is_open(); }
-  std::optional<SocketAddress> address() const { return listener_.address(); }
-  std::size_t connections() const noexcept { return connection_count_; }
+  bool listening() const noexcept { return shard_.listener().is_open(); }
+  std::optional<SocketAddress> address() const { return shard_.listener().address(); }
+  /// From accept on, until they have closed.
+  std::size_t connections() const noexcept;
   void set_max_connections(std::optional<std::size_t> limit) noexcept { max_connections_ = limit; }
   const std::optional<std::size_t>& max_connections() const noexcept { return max_connections_; }
-  std::vector<Socket> sockets();
+  /// The open connections that were handed out: nobody may have a handle of the others yet.
+  std::vector<Socket> sockets() { return shard_.sockets(); }
+  /// What connections have to get through before they are handed out. To be called before `listen`.
+  void require(Stages stages, const LobbyLimits& limits = {});
   const Error& error() const noexcept { return error_; }
   Error describe(const error_code& code, Operation::Kind kind) const;
-  int native_handle() const noexcept { return listener_.native_handle(); }
+  int native_handle() const noexcept { return shard_.listener().native_handle(); }
+
+  /// @name What a shard asks
+  /// @{
+  /// The running one.
+  const std::shared_ptr<ListenSession>& session() const noexcept { return current_; }
+  const ServerOptions& options() const noexcept { return *options_; }
+  const BlockList* block_list() const noexcept { return options_->block_list; }
+  std::shared_ptr<const SocketOptions> socket_options() const noexcept { return {options_, &options_->socket}; }
+  /// Somebody wants a connection.
+  bool wanted() const noexcept { return somebody_accepts() || serves(); }
+  /// Somebody wants each one, also those that come ready after close().
+  bool serves() const noexcept { return handler_ != nullptr || listens(index(ServerEvent::connection)); }
+  bool full() const noexcept { return max_connections_ && connections() >= *max_connections_; }
+  /// Whether who wants the next connection is a coroutine, whose end is the natural end of the connection.
+  bool makes_half_open() const noexcept { return handler_ != nullptr || somebody_accepts(); }
+  /// @}
+
+  /// @name What shards and sessions tell
+  /// @{
+  void shard_has_news() { wake(); }
+  void session_finished() { wake(); }
+  /// Delivers what is due.
+  void deliver_all();
+  /// Hands a connection out to whom `wanted()` speaks of.
+  void give(const Socket& socket);
+  /// Tells of a connection that is not handed out. Its transport may be null.
+  void dropped(const transport::Transport* transport, DropReason reason, const Error& error);
+  /// Says so at most once a second.
+  void accept_failed(const error_code& code);
+  bool report_handler_error(const Socket& socket, const std::exception_ptr& exception);
+  /// @}
 
  private:
-  friend class ListenSession;
-
-  /// Looks again for descriptors after accepting failed.
-  class RetryTimer final : public reactor::Timer {
-   public:
-    explicit RetryTimer(Acceptor& acceptor) : acceptor_(acceptor) {}
-    void on_timer() override { acceptor_.mark(due_accept); }
-
-   private:
-    Acceptor& acceptor_;
-  };
-
-  enum Due : std::uint8_t { due_listening = 1, due_accept = 2, due_rest = 4 };
+  enum Due : std::uint8_t { due_listening = 1, due_rest = 2 };
 
   ~Acceptor() override;
 
@@ -96,18 +98,16 @@ class Acceptor final : public EventSource, private ListeningSocket::Client {
   void after_step() override;
   bool anything_due() const noexcept override;
   bool at_rest() const noexcept override { return !running() && closing_.empty(); }
-  bool counts_as_work() const noexcept override { return running(); }
+  bool counts_as_work() const noexcept override { return running() || shard_.holds_guests(); }
   void listener_threw(std::exception_ptr exception) override;
   void abandon() noexcept override;
   void cancel(Operation& operation, asio::cancellation_type type, error_code reason) override;
-  void on_listener_ready() override;
 
   /// Between listen() and close() or its failure.
   bool running() const noexcept { return current_ != nullptr; }
   void mark(int due);
   bool take(Due due) noexcept;
   bool deliver_next();
-  void deliver_all();
   void deliver_listening();
   void deliver_failure();
   bool deliver_close();
@@ -121,31 +121,17 @@ class Acceptor final : public EventSource, private ListeningSocket::Client {
   std::shared_ptr<ListenSession> stop_listening();
   void forget_listen_callback();
   void open_any(std::uint16_t port, const detail::ListenRequest& request);
-  bool somebody_accepts() const noexcept;
-  bool wanted() const noexcept;
-  bool full() const noexcept { return max_connections_ && connection_count_ >= *max_connections_; }
-  void accept_some();
-  bool accept_one();
-  void accept_failed(const error_code& code);
-  void deliver_connection(const ListeningSocket::Accepted& accepted);
-  void give_connection(const Socket& socket);
-  bool blocks(const SocketAddress* remote) const noexcept;
-  Socket take_in(std::unique_ptr<transport::Transport> made);
+  bool somebody_accepts() const noexcept { return !accepts_.empty(); }
   void report(const Error& error);
-  bool report_handler_error(const Socket& socket, const std::exception_ptr& exception);
 
   const std::shared_ptr<const Kept<ServerOptions>> options_;  // shared with the accepted sockets
-  ListeningSocket listener_;
-  std::shared_ptr<Acceptor*> self_;  // how sessions find this object, or see that it is gone
+  std::shared_ptr<Acceptor*> self_;                           // how sessions find this object, or see that it is gone
   std::shared_ptr<ListenSession> current_;
   std::vector<std::shared_ptr<ListenSession>> closing_;
   OperationList accepts_;  // waiting, in order
-  detail::List<Connection> connections_;
-  std::size_t connection_count_ = 0;
   std::optional<std::size_t> max_connections_;
   std::shared_ptr<detail::ConnectionHandler> handler_;
   std::unique_ptr<HostLookup> lookup_;
-  std::unique_ptr<RetryTimer> retry_;
   std::optional<StopRequest> stop_;
   struct Failure {
     Error error;
@@ -156,6 +142,7 @@ class Acceptor final : public EventSource, private ListeningSocket::Client {
   std::optional<ListenerId> listen_callback_;
   std::optional<reactor::TimePoint> last_report_;  // of an accept error
   std::uint8_t due_ = 0;
+  ServerShard shard_;
 };
 
 }  // namespace libnet::core

@@ -62,10 +62,10 @@ void Acceptor::open(const detail::ListenRequest& request) {
   if (request.failure) {
     opened(request.failure);
   } else if (request.fd) {
-    opened(listener_.open(*request.fd, request));
+    opened(shard_.listener().open(*request.fd, request));
   } else if (request.bound) {
     const auto address = request.bound->address();
-    opened(listener_.open(*request.bound, request), address ? &*address : nullptr);
+    opened(shard_.listener().open(*request.bound, request), address ? &*address : nullptr);
   } else if (!request.port && !request.path.empty()) {
     open_listener(SocketAddress::unix_socket(request.path), request);
   } else if (request.host.empty()) {
@@ -80,7 +80,7 @@ void Acceptor::open(const detail::ListenRequest& request) {
 /// All addresses: '::' for both families where IPv6 exists, else '0.0.0.0'.
 void Acceptor::open_any(std::uint16_t port, const detail::ListenRequest& request) {
   const SocketAddress address = SocketAddress::ip("::", port);
-  const error_code code = listener_.open(address, request);
+  const error_code code = shard_.listener().open(address, request);
   if (code == boost::system::errc::address_family_not_supported || code == boost::system::errc::address_not_available) {
     return open_listener(SocketAddress::ip("0.0.0.0", port), request);
   }
@@ -88,12 +88,13 @@ void Acceptor::open_any(std::uint16_t port, const detail::ListenRequest& request
 }
 
 void Acceptor::open_listener(const SocketAddress& address, const detail::ListenRequest& request) {
-  opened(listener_.open(address, request), &address);
+  opened(shard_.listener().open(address, request), &address);
 }
 
 void Acceptor::opened(const error_code& code, const SocketAddress* address) {
   if (code) return listen_failed(Error(code, ErrorInfo{.operation = "listen", .local_address = address}));
-  mark(due_listening | due_accept);
+  mark(due_listening);
+  shard_.look();
 }
 
 void Acceptor::look_up(const detail::ListenRequest& request) {

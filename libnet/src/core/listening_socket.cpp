@@ -9,6 +9,7 @@
 
 #include "core/binding.hpp"
 #include "detail/last_error.hpp"
+#include "transport/descriptor_transport.hpp"
 
 namespace libnet::core {
 
@@ -49,7 +50,7 @@ error_code ListeningSocket::open(int descriptor, const detail::ListenRequest& re
   if (const error_code code = permit(address, request)) return code;
   if (!is_listening(descriptor) && ::listen(descriptor, request.backlog) != 0) return last_error();
   make_non_blocking(descriptor);
-  if (const error_code code = loop_.reactor().attach(*this, descriptor)) return code;
+  if (const error_code code = loop_->reactor().attach(*this, descriptor)) return code;
   descriptor_ = descriptor;
   address_ = address;
   return {};
@@ -57,7 +58,7 @@ error_code ListeningSocket::open(int descriptor, const detail::ListenRequest& re
 
 void ListeningSocket::close() noexcept {
   if (descriptor_ < 0) return;
-  if (loop_.alive()) loop_.reactor().detach(*this);
+  if (loop_->alive()) loop_->reactor().detach(*this);
   bound_ = {};  // before the descriptor, for the sake of the file
   ::close(descriptor_);
   descriptor_ = -1;
@@ -65,25 +66,32 @@ void ListeningSocket::close() noexcept {
   readable = false;
 }
 
-error_code ListeningSocket::accept(Accepted& accepted) {
+error_code ListeningSocket::accept(Accepted& accepted, const BlockList* refused) {
+  using transport::DescriptorTransport;
   const error_code would_block(EAGAIN, boost::system::system_category());
   if (!readable) {
-    loop_.reactor().await_readable(*this);
+    loop_->reactor().await_readable(*this);
     return would_block;
   }
   sockaddr_storage remote;
   socklen_t length = sizeof remote;
   auto* native = reinterpret_cast<sockaddr*>(&remote);
-  accepted.descriptor = ::accept4(descriptor_, native, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (accepted.descriptor >= 0) {
-    if (!is_unix()) accepted.remote = SocketAddress::from_native(native, length);
-    return {};
+  const int descriptor = ::accept4(descriptor_, native, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (descriptor < 0) {
+    const error_code code = last_error();
+    if (code != boost::system::errc::resource_unavailable_try_again) return code;
+    readable = false;
+    loop_->reactor().await_readable(*this);
+    return would_block;
   }
-  const error_code code = last_error();
-  if (code != boost::system::errc::resource_unavailable_try_again) return code;
-  readable = false;
-  loop_.reactor().await_readable(*this);
-  return would_block;
+  const auto kind = is_unix() ? DescriptorTransport::Kind::unix_stream : DescriptorTransport::Kind::tcp;
+  auto made = std::make_unique<DescriptorTransport>(loop_, descriptor, kind);
+  if (!is_unix()) accepted.remote = SocketAddress::from_native(native, length);
+  const SocketAddress* const peer = accepted.remote ? &*accepted.remote : nullptr;
+  if (refused != nullptr && peer != nullptr && refused->check(*peer)) return Errc::ip_blocked;
+  if (const error_code code = made->start(peer)) return code;
+  accepted.transport = std::move(made);
+  return {};
 }
 
 }  // namespace libnet::core

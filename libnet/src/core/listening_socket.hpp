@@ -1,12 +1,15 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "libnet/address.hpp"
+#include "libnet/block_list.hpp"
 #include "libnet/bound_socket.hpp"
 #include "libnet/detail/requests.hpp"
 #include "libnet/errc.hpp"
 #include "reactor/loop.hpp"
+#include "transport/transport.hpp"
 
 namespace libnet::core {
 
@@ -22,7 +25,7 @@ class ListeningSocket final : private reactor::Watch {
     ~Client() = default;
   };
 
-  ListeningSocket(reactor::Loop& loop, Client& client) : loop_(loop), client_(client) {}
+  ListeningSocket(std::shared_ptr<reactor::Loop> loop, Client& client) : loop_(std::move(loop)), client_(client) {}
   ~ListeningSocket() override { close(); }
 
   /// Binds and listens. A stale Unix-domain socket file is replaced.
@@ -35,11 +38,13 @@ class ListeningSocket final : private reactor::Watch {
   void close() noexcept;
 
   struct Accepted {
-    int descriptor = -1;
-    std::optional<SocketAddress> remote;  // the peer may have reset already: later nobody could tell
+    std::unique_ptr<transport::Transport> transport;  // started
+    std::optional<SocketAddress> remote;              // the peer may have reset already: later nobody could tell
   };
-  /// Takes one connection. `would_block` (then the client is told when that changes) or another code if there is none.
-  error_code accept(Accepted& accepted);
+  /// Takes one connection.
+  /// Errors: operation_would_block if none waits (then the client is told when that changes); Errc::ip_blocked if the
+  /// peer is one of `refused`, which may be null: the connection is closed; others: none was taken.
+  error_code accept(Accepted& accepted, const BlockList* refused);
 
   bool is_open() const noexcept { return descriptor_ >= 0; }
   int native_handle() const noexcept { return descriptor_; }
@@ -49,7 +54,7 @@ class ListeningSocket final : private reactor::Watch {
  private:
   void on_ready() override { client_.on_listener_ready(); }
 
-  reactor::Loop& loop_;
+  std::shared_ptr<reactor::Loop> loop_;
   Client& client_;
   int descriptor_ = -1;
   std::optional<SocketAddress> address_;

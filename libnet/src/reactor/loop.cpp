@@ -130,6 +130,7 @@ void Loop::run_further_turn() {
     return;
   }
   const TurnScope scope(*this);
+  ++turn_;
   run_expired_timers();
   run_rounds();
 }

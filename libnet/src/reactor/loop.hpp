@@ -193,6 +193,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
 
   /// Counts the rounds of the ready list: what is scheduled in one round runs in a later one.
   std::uint64_t round() const noexcept { return round_; }
+  /// Counts the turns: what may take only a share of each turn tells by it whether its share is used up.
+  std::uint64_t turn() const noexcept { return turn_; }
 
   /// False if the calling thread must not use the objects of this loop (debug builds ask). Set-up before the loop runs is
   /// allowed, and so is what comes between its runs.
@@ -244,6 +246,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   std::int64_t work_ = 0;
   std::uint64_t round_ = 0;
   int known_results_ = 0;                       // in this wake-up
+  std::uint64_t turn_ = 0;
   std::atomic<std::thread::id> last_thread_{};  // of the last turn
   std::atomic<bool> in_turn_{false};            // atomic only for calls from the wrong thread, which are then seen
   bool native_;

@@ -32,6 +32,7 @@ class List {
 
   bool empty() const noexcept { return root_.next_ == &root_; }
   T& front() noexcept { return static_cast<T&>(*root_.next_); }
+  T& back() noexcept { return static_cast<T&>(*root_.previous_); }
 
   void push_back(T& element) noexcept { insert_before(root_, element); }
   void push_front(T& element) noexcept { insert_before(*root_.next_, element); }

@@ -1,0 +1,158 @@
+#include "core/server_shard.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "core/acceptor.hpp"
+#include "core/connection.hpp"
+#include "reactor/fairness.hpp"
+
+namespace libnet::core {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// How often a server that ran out of descriptors looks again.
+constexpr auto retry_interval = 100ms;
+
+/// The connection that failed is gone; the next one may be fine.
+bool concerns_one_connection(const error_code& code) {
+  if (code == Errc::ip_blocked) return true;
+  if (code.category() != boost::system::system_category()) return false;
+  switch (code.value()) {
+    case ECONNABORTED:
+    case EPROTO:
+    case EINTR:
+    case EPERM:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+ServerShard::ServerShard(std::shared_ptr<reactor::Loop> loop, Acceptor& server)
+    : loop_(std::move(loop)), server_(server), listener_(loop_, *this) {}
+
+ServerShard::~ServerShard() {
+  while (!connections_.empty()) detail::List<Connection>::remove(connections_.front());
+}
+
+void ServerShard::require(std::shared_ptr<const Stages> stages, const LobbyLimits& limits) {
+  lobby_.reset();
+  if (stages->empty()) return;
+  lobby_ = std::make_unique<Lobby>(loop_, std::move(stages), limits, static_cast<Lobby::Client&>(*this));
+}
+
+void ServerShard::look() {
+  look_ = true;
+  server_.shard_has_news();
+}
+
+void ServerShard::on_lobby_news() { server_.shard_has_news(); }
+
+void ServerShard::stop_listening() noexcept {
+  listener_.close();
+  retry_.reset();
+  look_ = false;
+  leftovers_ = holds_guests();
+}
+
+void ServerShard::abandon() noexcept {
+  stop_listening();
+  lobby_.reset();
+}
+
+std::vector<Socket> ServerShard::sockets() {
+  std::vector<Socket> open;
+  open.reserve(server_.connections());
+  connections_.for_each([&](Connection& connection) { open.push_back(connection.handle()); });
+  return open;
+}
+
+// --- steps ---------------------------------------------------------------------------------------------------------
+
+void ServerShard::step() {
+  for (int taken = 0; taken < reactor::accepts_per_step; ++taken) {
+    const bool took = (lobby_ && take_from_lobby()) || (may_accept() && accept_one());
+    if (!took) return;
+    server_.deliver_all();
+    if (!loop_->alive()) return;
+  }
+}
+
+bool ServerShard::lobby_due() const noexcept {
+  return lobby_->has_refused() || (lobby_->has_ready() && server_.wanted()) || (leftovers_ && !server_.serves());
+}
+
+/// After close() nobody is left to whom what remains could be given, unless there is a listener or a handler.
+bool ServerShard::take_from_lobby() {
+  if (leftovers_ && !server_.serves()) {
+    leftovers_ = false;
+    lobby_->refuse_all_but(server_.session().get());
+  }
+  if (const auto refused = lobby_->take_refused()) {
+    refused->place.give_back();
+    server_.dropped(refused->transport.get(), refused->reason, refused->error);
+    return true;
+  }
+  if (!server_.wanted()) return false;
+  const auto ready = lobby_->take_ready();
+  if (!ready) return false;
+  hand_out(std::move(ready->transport), std::move(ready->place));
+  return true;
+}
+
+// --- accepting -----------------------------------------------------------------------------------------------------
+
+/// False if there is nothing to accept for now.
+bool ServerShard::accept_one() {
+  look_ = listener_.is_open() && server_.wanted();
+  if (!look_) return false;
+  ListeningSocket::Accepted accepted;
+  const error_code code = listener_.accept(accepted, server_.block_list());
+  if (code) return nothing_accepted(code);
+  arrived(std::move(accepted.transport));
+  return true;
+}
+
+/// True if the next accept may find a connection nevertheless. Out of descriptors or memory the connections wait in the
+/// backlog; with an edge, nobody would tell of them again.
+bool ServerShard::nothing_accepted(const error_code& code) {
+  if (concerns_one_connection(code)) return true;
+  look_ = false;
+  if (code == boost::system::errc::operation_would_block) return false;
+  if (!retry_) retry_ = std::make_unique<RetryTimer>(*this);
+  loop_->start(*retry_, loop_->precise_now() + retry_interval);
+  server_.accept_failed(code);
+  return false;
+}
+
+void ServerShard::arrived(std::unique_ptr<transport::Transport> transport) {
+  if (server_.full()) return server_.dropped(transport.get(), DropReason::max_connections, {});
+  Place place(server_.session());
+  if (lobby_) {
+    lobby_->admit(std::move(transport), std::move(place));
+  } else {
+    hand_out(std::move(transport), std::move(place));
+  }
+}
+
+/// Only now a Connection comes into being: it gets the options, and counts until it closes.
+void ServerShard::hand_out(std::unique_ptr<transport::Transport> transport, Place place) {
+  auto* connection = new Connection(loop_, server_.socket_options());
+  const Socket socket = connection->handle();
+  connections_.push_back(*connection);
+  connection->adopt_accepted(std::move(transport), place.hand_over(), server_.makes_half_open());
+  if (server_.options().pause_on_connect) connection->pause();
+  server_.give(socket);
+}
+
+}  // namespace libnet::core
