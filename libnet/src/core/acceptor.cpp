@@ -47,7 +47,6 @@ Acceptor::Acceptor(std::shared_ptr<reactor::Loop> loop, const ServerOptions& opt
     : EventSource(std::move(loop)),
       options_(options),
       socket_options_(std::make_shared<const SocketOptions>(socket_options(options))),
-      listener_(*loop_, *this),
       self_(std::make_shared<Acceptor*>(this)) {}
 
 Acceptor::~Acceptor() {
@@ -57,7 +56,7 @@ Acceptor::~Acceptor() {
 
 void Acceptor::abandon() noexcept {
   due_ = 0;
-  listener_.close();
+  listener_.reset();
   lookup_.reset();
   retry_.reset();
   stop_.reset();
@@ -192,7 +191,7 @@ void Acceptor::close(detail::VoidOperation* operation) {
 }
 
 std::shared_ptr<ListenSession> Acceptor::stop_listening() {
-  listener_.close();
+  listener_.reset();
   lookup_.reset();
   retry_.reset();
   stop_.reset();

@@ -9,12 +9,11 @@
 #include "core/event_source.hpp"
 #include "core/host_lookup.hpp"
 #include "core/kept_options.hpp"
-#include "core/listening_socket.hpp"
 #include "core/stop_request.hpp"
 #include "libnet/detail/requests.hpp"
 #include "libnet/server.hpp"
 #include "reactor/loop.hpp"
-#include "transport/transport.hpp"
+#include "transport/network.hpp"
 
 namespace libnet::core {
 
@@ -44,7 +43,7 @@ class ListenSession {
 };
 
 /// The state of one server: resolves, listens, accepts when somebody wants it, closes. docs/design/0004 draws it.
-class Acceptor final : public EventSource, private ListeningSocket::Client {
+class Acceptor final : public EventSource, private transport::Listener::Observer {
  public:
   Acceptor(std::shared_ptr<reactor::Loop> loop, const ServerOptions& options);
 
@@ -63,15 +62,15 @@ class Acceptor final : public EventSource, private ListeningSocket::Client {
   ListenerId add_listener(ServerEvent event, std::unique_ptr<detail::Callable> listener,
                           detail::ListenerTable::Place place, bool once);
 
-  bool listening() const noexcept { return listener_.is_open(); }
-  std::optional<SocketAddress> address() const { return listener_.address(); }
+  bool listening() const noexcept { return listener_ != nullptr; }
+  std::optional<SocketAddress> address() const { return listener_ ? listener_->address() : std::nullopt; }
   std::size_t connections() const noexcept { return connection_count_; }
   void set_max_connections(std::optional<std::size_t> limit) noexcept { max_connections_ = limit; }
   const std::optional<std::size_t>& max_connections() const noexcept { return max_connections_; }
   std::vector<Socket> sockets();
   const Error& error() const noexcept { return error_; }
   Error describe(const error_code& code, Operation::Kind kind) const;
-  int native_handle() const noexcept { return listener_.native_handle(); }
+  int native_handle() const noexcept { return listener_ ? listener_->native_handle() : -1; }
 
  private:
   friend class ListenSession;
@@ -116,6 +115,8 @@ class Acceptor final : public EventSource, private ListeningSocket::Client {
   void resolved(const detail::ListenRequest& request, const Error& error, const std::vector<LookupAddress>& addresses);
   void open(const detail::ListenRequest& request);
   void open_listener(const SocketAddress& address, const detail::ListenRequest& request);
+  template <class Where>
+  error_code start_listening(const Where& where, const detail::ListenRequest& request);
   void opened(const error_code& code, const SocketAddress* address = nullptr);
   void listen_failed(const Error& error);
   std::shared_ptr<ListenSession> stop_listening();
@@ -127,7 +128,7 @@ class Acceptor final : public EventSource, private ListeningSocket::Client {
   void accept_some();
   bool accept_one();
   void accept_failed(const error_code& code);
-  void deliver_connection(const ListeningSocket::Accepted& accepted);
+  void deliver_connection(transport::Listener::Accepted& accepted);
   void give_connection(const Socket& socket);
   bool blocks(const SocketAddress* remote) const noexcept;
   Socket take_in(std::unique_ptr<transport::Transport> made);
@@ -136,8 +137,8 @@ class Acceptor final : public EventSource, private ListeningSocket::Client {
 
   const Kept<ServerOptions> options_;
   std::shared_ptr<const SocketOptions> socket_options_;  // shared by the accepted sockets
-  ListeningSocket listener_;
-  std::shared_ptr<Acceptor*> self_;  // how sessions find this object, or see that it is gone
+  std::unique_ptr<transport::Listener> listener_;        // while it listens
+  std::shared_ptr<Acceptor*> self_;                      // how sessions find this object, or see that it is gone
   std::shared_ptr<ListenSession> current_;
   std::vector<std::shared_ptr<ListenSession>> closing_;
   OperationList accepts_;  // waiting, in order

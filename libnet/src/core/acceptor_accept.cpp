@@ -6,7 +6,6 @@
 #include "core/connection.hpp"
 #include "core/log.hpp"
 #include "core/running_handler.hpp"
-#include "transport/descriptor_transport.hpp"
 
 namespace libnet::core {
 
@@ -89,8 +88,8 @@ void Acceptor::accept_some() {
 }
 
 bool Acceptor::accept_one() {
-  ListeningSocket::Accepted accepted;
-  const error_code code = listener_.accept(accepted);
+  transport::Listener::Accepted accepted;
+  const error_code code = listener_->accept(accepted);
   if (!code) {
     deliver_connection(accepted);
     return true;
@@ -113,13 +112,9 @@ void Acceptor::accept_failed(const error_code& code) {
   report(error_);
 }
 
-void Acceptor::deliver_connection(const ListeningSocket::Accepted& accepted) {
-  using transport::DescriptorTransport;
-  const auto kind = listener_.is_unix() ? DescriptorTransport::Kind::unix_stream : DescriptorTransport::Kind::tcp;
-  auto made = std::make_unique<DescriptorTransport>(loop_, accepted.descriptor, kind);
-  const SocketAddress* remote = accepted.remote ? &*accepted.remote : nullptr;
-  if (blocks(remote)) return;
-  if (const error_code code = made->start(remote)) return accept_failed(code);
+void Acceptor::deliver_connection(transport::Listener::Accepted& accepted) {
+  if (blocks(accepted.remote ? &*accepted.remote : nullptr)) return;
+  auto made = std::move(accepted.transport);
   if (full()) return emit(index(ServerEvent::drop), DropInfo{made->local_address(), made->remote_address()});
   give_connection(take_in(std::move(made)));
 }

@@ -62,10 +62,10 @@ void Acceptor::open(const detail::ListenRequest& request) {
   if (request.failure) {
     opened(request.failure);
   } else if (request.fd) {
-    opened(listener_.open(*request.fd, request));
+    opened(start_listening(*request.fd, request));
   } else if (request.bound) {
     const auto address = request.bound->address();
-    opened(listener_.open(*request.bound, request), address ? &*address : nullptr);
+    opened(start_listening(*request.bound, request), address ? &*address : nullptr);
   } else if (!request.port && !request.path.empty()) {
     open_listener(SocketAddress::unix_socket(request.path), request);
   } else if (request.host.empty()) {
@@ -80,7 +80,7 @@ void Acceptor::open(const detail::ListenRequest& request) {
 /// All addresses: '::' for both families where IPv6 exists, else '0.0.0.0'.
 void Acceptor::open_any(std::uint16_t port, const detail::ListenRequest& request) {
   const SocketAddress address = SocketAddress::ip("::", port);
-  const error_code code = listener_.open(address, request);
+  const error_code code = start_listening(address, request);
   if (code == boost::system::errc::address_family_not_supported || code == boost::system::errc::address_not_available) {
     return open_listener(SocketAddress::ip("0.0.0.0", port), request);
   }
@@ -88,7 +88,18 @@ void Acceptor::open_any(std::uint16_t port, const detail::ListenRequest& request
 }
 
 void Acceptor::open_listener(const SocketAddress& address, const detail::ListenRequest& request) {
-  opened(listener_.open(address, request), &address);
+  opened(start_listening(address, request), &address);
+}
+
+template <class Where>
+error_code Acceptor::start_listening(const Where& where, const detail::ListenRequest& request) {
+  const transport::ListenerOptions options{.bind = {.ipv6_only = request.ipv6_only, .reuse_port = request.reuse_port},
+                                           .backlog = request.backlog,
+                                           .readable_all = request.readable_all,
+                                           .writable_all = request.writable_all};
+  const error_code code = transport::Network::of(*loop_).listen(loop_, where, options, listener_);
+  if (!code) listener_->observe(this);
+  return code;
 }
 
 void Acceptor::opened(const error_code& code, const SocketAddress* address) {
@@ -97,9 +108,8 @@ void Acceptor::opened(const error_code& code, const SocketAddress* address) {
 }
 
 void Acceptor::look_up(const detail::ListenRequest& request) {
-  static const Lookup system(&system_lookup);
   lookup_ =
-      std::make_unique<HostLookup>(*loop_, request.lookup ? request.lookup : system, request.host, LookupOptions(),
+      std::make_unique<HostLookup>(*loop_, request.lookup, request.host, LookupOptions(),
                                    [this, request](const Error& error, const std::vector<LookupAddress>& addresses) {
                                      resolved(request, error, addresses);
                                    });
