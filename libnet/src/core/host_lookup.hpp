@@ -16,7 +16,7 @@ class HostLookup {
  public:
   using Handler = std::function<void(const Error& error, std::vector<LookupAddress> addresses)>;
 
-  /// Calls `lookup` at once, and `handler` inside the loop, later. Without an error there is at least one address.
+  /// Asks `lookup`, or the loop's network if it is empty, at once; calls `handler` inside the loop, later. Without an error there is at least one address.
   HostLookup(reactor::Loop& loop, const Lookup& lookup, const std::string& host, const LookupOptions& options,
              Handler handler);
   HostLookup(const HostLookup&) = delete;

@@ -54,13 +54,17 @@ std::shared_ptr<Loop> Loop::of(const asio::any_io_executor& executor) {
 
 std::shared_ptr<Loop> ContextService::context_loop(asio::io_context& context, const asio::any_io_executor& executor) {
   const std::lock_guard lock(mutex_);
-  if (!context_loop_) context_loop_ = std::make_shared<Loop>(context, executor, kind());
+  if (!context_loop_) {
+    context_loop_ = std::make_shared<Loop>(context, executor, kind());
+    context_loop_->use_network(network_);
+  }
   return context_loop_;
 }
 
 std::shared_ptr<Loop> ContextService::strand_loop(asio::io_context& context, const asio::any_io_executor& strand) {
   auto loop = std::make_shared<Loop>(context, strand, ReactorKind::portable);
   const std::lock_guard lock(mutex_);
+  loop->use_network(network_);
   if (strand_loops_.size() == strand_loops_.capacity()) {
     std::erase_if(strand_loops_, [](const auto& old) { return old.expired(); });
   }
@@ -74,6 +78,15 @@ void ContextService::choose(ReactorKind kind) {
   const std::lock_guard lock(mutex_);
   if (context_loop_ && context_loop_->kind() != kind) throw SystemError(Error(Errc::wrong_reactor, "use_reactor"));
   chosen_ = kind;
+}
+
+void ContextService::use_network(std::shared_ptr<transport::Network> network) {
+  const std::lock_guard lock(mutex_);
+  if (context_loop_) context_loop_->use_network(network);
+  for (const auto& weak : strand_loops_) {
+    if (const auto loop = weak.lock()) loop->use_network(network);
+  }
+  network_ = std::move(network);
 }
 
 void ContextService::shutdown() noexcept {

@@ -32,12 +32,16 @@ class ContextService final : public asio::execution_context::service {
 
   void choose(ReactorKind kind);
 
+  /// The network of all loops, those that are there and those to come.
+  void use_network(std::shared_ptr<transport::Network> network);
+
  private:
   void shutdown() noexcept override;
   ReactorKind kind() const noexcept;
 
   std::mutex mutex_;
   std::optional<ReactorKind> chosen_;
+  std::shared_ptr<transport::Network> network_;
   std::shared_ptr<Loop> context_loop_;
   std::vector<std::weak_ptr<Loop>> strand_loops_;
 };

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -16,6 +17,10 @@
 #include "libnet/reactor.hpp"
 
 /// Readiness, the turn of the loop, the clock, and what keeps the loop running: all on a Boost.Asio io_context.
+namespace libnet::transport {
+class Network;
+}
+
 namespace libnet::reactor {
 
 namespace asio = boost::asio;
@@ -176,6 +181,10 @@ class Loop : public std::enable_shared_from_this<Loop> {
     return alive() && holding_work_ && !in_turn() && !turn_posted_ && !context_->stopped();
   }
 
+  /// The network that the loop's sockets use; null until it is chosen or first needed. The loop only keeps it.
+  const std::shared_ptr<transport::Network>& network() const noexcept { return network_; }
+  void use_network(std::shared_ptr<transport::Network> network) noexcept { network_ = std::move(network); }
+
   /// Counts the rounds of the ready list: what is scheduled in one round runs in a later one.
   std::uint64_t round() const noexcept { return round_; }
 
@@ -221,6 +230,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   std::unique_ptr<Reactor> reactor_;
   List<Task> ready_;
   List<LoopObject> objects_;
+  std::shared_ptr<transport::Network> network_;
   std::vector<HeapEntry> timers_;
   TimePoint now_{};
   TimePoint wake_time_ = TimePoint::max();

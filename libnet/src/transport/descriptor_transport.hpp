@@ -52,6 +52,12 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   void reset() noexcept override;
   bool can_reset() const noexcept override { return kind_ == Kind::tcp; }
 
+  /// A kind of socket that does not have the option ignores it.
+  void set_no_delay(bool enable) noexcept override;
+  void set_keep_alive(const KeepAlive& keep_alive) noexcept override;
+  void set_type_of_service(int value) noexcept override;
+  std::optional<int> type_of_service() const noexcept override;
+
   /// Nothing for a Unix socket.
   std::optional<SocketAddress> local_address() const override;
   std::optional<SocketAddress> remote_address() const override;
@@ -69,7 +75,6 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   Result failed_write(int code) noexcept;
   error_code remember(int code) noexcept;
   error_code remembered() const noexcept;
-  int take_pending_error() const noexcept;
 
   std::shared_ptr<reactor::Loop> loop_;
   Observer* observer_ = nullptr;

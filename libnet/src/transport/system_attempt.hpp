@@ -5,59 +5,42 @@
 #include <optional>
 
 #include "libnet/address.hpp"
-#include "libnet/detail/requests.hpp"
-#include "libnet/error.hpp"
 #include "reactor/loop.hpp"
-#include "transport/transport.hpp"
+#include "transport/network.hpp"
 
-namespace libnet::core {
+namespace libnet::transport {
 
-/// One try to reach one address: a socket that connects. Destroying it gives up.
-class ConnectAttempt final : private reactor::Watch, private reactor::Timer {
+/// A descriptor that connects.
+class SystemAttempt final : public Attempt, private reactor::Watch, private reactor::Timer {
  public:
-  class Client {
-   public:
-    /// Inside the loop: `proceed()` may find something new.
-    virtual void on_attempt_ready() = 0;
+  SystemAttempt(std::shared_ptr<reactor::Loop> loop, const SocketAddress& address, AttemptOptions options);
+  ~SystemAttempt() override;
 
-   protected:
-    ~Client() = default;
-  };
-
-  /// @param request  Says what to bind to; outlives the attempt.
-  ConnectAttempt(std::shared_ptr<reactor::Loop> loop, const SocketAddress& address,
-                 const detail::ConnectRequest& request, Client& client);
-  ~ConnectAttempt() override;
-
-  /// Starts the attempt, or looks what has become of it.
-  /// Errors: `operation_in_progress` while it runs; none: it is connected; others: it failed.
-  error_code proceed();
-
-  /// The connected socket. `error` tells if it cannot be used after all.
-  std::unique_ptr<transport::Transport> take_transport(error_code& error);
-
-  const SocketAddress& address() const noexcept { return address_; }
-  /// An error of this attempt.
-  Error describe(const error_code& code) const;
+  void observe(Observer* observer) override { observer_ = observer; }
+  error_code proceed(std::unique_ptr<Transport>& connected) override;
+  const std::optional<SocketAddress>& local_address() const noexcept override { return local_; }
 
  private:
-  void on_ready() override;
-  void on_timer() override { client_.on_attempt_ready(); }
+  void on_ready() override { tell(); }
+  void on_timer() override { tell(); }
+  void tell();
+  bool is_unix() const noexcept { return address_.family() == Family::unix_path; }
+  error_code start();
   error_code open();
   error_code open_bound();
   error_code bind_local();
-  error_code connect();
   error_code result();
   error_code retry_later();
+  error_code make_transport(std::unique_ptr<Transport>& connected);
   void close() noexcept;
 
   std::shared_ptr<reactor::Loop> loop_;
   const SocketAddress address_;
-  const detail::ConnectRequest& request_;
-  Client& client_;
+  const AttemptOptions options_;
+  Observer* observer_ = nullptr;
   int descriptor_ = -1;
   std::optional<SocketAddress> local_;  // bound by request
   std::chrono::milliseconds retry_delay_{1};
 };
 
-}  // namespace libnet::core
+}  // namespace libnet::transport

@@ -1,25 +1,28 @@
-#include "core/listening_socket.hpp"
+#include "transport/system_listener.hpp"
 
 #include <cerrno>
 #include <string>
+#include <utility>
 
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/binding.hpp"
 #include "detail/last_error.hpp"
+#include "transport/binding.hpp"
+#include "transport/descriptor_transport.hpp"
+#include "transport/native.hpp"
+#include "transport/socket_calls.hpp"
 
-namespace libnet::core {
+namespace libnet::transport {
 
 namespace {
 
 using detail::last_error;
 
 /// What the umask has taken away from the file of a Unix-domain socket.
-error_code permit(const std::optional<SocketAddress>& address, const detail::ListenRequest& request) {
-  const mode_t wanted = (request.readable_all ? S_IRUSR | S_IRGRP | S_IROTH : 0) |
-                        (request.writable_all ? S_IWUSR | S_IWGRP | S_IWOTH : 0);
+error_code permit(const std::optional<SocketAddress>& address, const ListenerOptions& options) {
+  const mode_t wanted = (options.readable_all ? S_IRUSR | S_IRGRP | S_IROTH : 0) |
+                        (options.writable_all ? S_IWUSR | S_IWGRP | S_IWOTH : 0);
   if (wanted == 0 || !address || address->family() != Family::unix_path) return {};
   const std::string path = address->address();
   struct stat status{};
@@ -29,61 +32,63 @@ error_code permit(const std::optional<SocketAddress>& address, const detail::Lis
 
 }  // namespace
 
-error_code ListeningSocket::open(const SocketAddress& address, const detail::ListenRequest& request) {
+error_code SystemListener::open(const SocketAddress& address, const ListenerOptions& options) {
   BoundSocket bound;
-  const BindOptions options{.ipv6_only = request.ipv6_only, .reuse_port = request.reuse_port};
-  if (const error_code code = Binding::bind(address, options, bound)) return code;
-  return open(bound, request);
+  if (const error_code code = Binding::bind(address, options.bind, bound)) return code;
+  return open(bound, options);
 }
 
-error_code ListeningSocket::open(const BoundSocket& bound, const detail::ListenRequest& request) {
-  if (const error_code code = open(bound.native_handle(), request)) return code;
+error_code SystemListener::open(const BoundSocket& bound, const ListenerOptions& options) {
+  if (const error_code code = open(bound.native_handle(), options)) return code;
   Binding::of(bound)->take();
   bound_ = bound;
   return {};
 }
 
-error_code ListeningSocket::open(int descriptor, const detail::ListenRequest& request) {
-  if (!is_stream_socket(descriptor)) return {EINVAL, boost::system::system_category()};
+error_code SystemListener::open(int descriptor, const ListenerOptions& options) {
+  if (!is_stream_socket(descriptor)) return system_error(EINVAL);
   const auto address = local_address(descriptor);
-  if (const error_code code = permit(address, request)) return code;
-  if (!is_listening(descriptor) && ::listen(descriptor, request.backlog) != 0) return last_error();
+  if (const error_code code = permit(address, options)) return code;
+  if (!is_listening(descriptor)) {
+    if (const error_code code = listen_on(descriptor, options.backlog)) return code;
+  }
   make_non_blocking(descriptor);
-  if (const error_code code = loop_.reactor().attach(*this, descriptor)) return code;
+  if (const error_code code = loop_->reactor().attach(*this, descriptor)) return code;
   descriptor_ = descriptor;
   address_ = address;
   return {};
 }
 
-void ListeningSocket::close() noexcept {
+void SystemListener::close() noexcept {
   if (descriptor_ < 0) return;
-  if (loop_.alive()) loop_.reactor().detach(*this);
+  if (loop_->alive()) loop_->reactor().detach(*this);
   bound_ = {};  // before the descriptor, for the sake of the file
   ::close(descriptor_);
-  descriptor_ = -1;
-  address_.reset();
-  readable = false;
 }
 
-error_code ListeningSocket::accept(Accepted& accepted) {
-  const error_code would_block(EAGAIN, boost::system::system_category());
-  if (!readable) {
-    loop_.reactor().await_readable(*this);
-    return would_block;
-  }
-  sockaddr_storage remote;
-  socklen_t length = sizeof remote;
-  auto* native = reinterpret_cast<sockaddr*>(&remote);
-  accepted.descriptor = ::accept4(descriptor_, native, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (accepted.descriptor >= 0) {
-    if (!is_unix()) accepted.remote = SocketAddress::from_native(native, length);
-    return {};
-  }
-  const error_code code = last_error();
-  if (code != boost::system::errc::resource_unavailable_try_again) return code;
-  readable = false;
-  loop_.reactor().await_readable(*this);
-  return would_block;
+void SystemListener::on_ready() {
+  if (observer_ != nullptr) observer_->on_listener_ready();
 }
 
-}  // namespace libnet::core
+error_code SystemListener::accept(Accepted& accepted) {
+  if (!readable) return none_waits();
+  Descriptor descriptor;
+  const error_code code = accept_from(descriptor_, descriptor, is_unix() ? nullptr : &accepted.remote);
+  if (code == boost::system::errc::resource_unavailable_try_again) return none_waits();
+  if (code) return code;
+  const auto kind = is_unix() ? DescriptorTransport::Kind::unix_stream : DescriptorTransport::Kind::tcp;
+  auto made = std::make_unique<DescriptorTransport>(loop_, descriptor.get(), kind);
+  descriptor.release();
+  // The peer may have reset already: later nobody could tell who it was.
+  if (const error_code failed = made->start(accepted.remote ? &*accepted.remote : nullptr)) return failed;
+  accepted.transport = std::move(made);
+  return {};
+}
+
+error_code SystemListener::none_waits() {
+  readable = false;
+  loop_->reactor().await_readable(*this);
+  return system_error(EAGAIN);
+}
+
+}  // namespace libnet::transport
