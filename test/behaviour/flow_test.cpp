@@ -14,7 +14,7 @@ namespace {
 
 /// Cuts what the client reads into single bytes, where the wire can be shaped.
 bool read_byte_by_byte(World& world) {
-  if (world.has_server()) return false;
+  if (!world.in_memory()) return false;
   world.memory_ends().client->shape().limit_reads(1);
   return true;
 }
@@ -109,7 +109,7 @@ BEHAVIOUR(B113_pause_before_connect_and_the_last_call_wins, real_wires) {
 
 BEHAVIOUR(B114_paused_in_data_and_no_byte_lost, all_wires) {
   auto [client, server] = world.pair();
-  if (!world.has_server()) world.memory_ends().client->shape().limit_reads(777);
+  if (world.in_memory()) world.memory_ends().client->shape().limit_reads(777);
   const std::string sent = random_bytes(300'000);
   std::string received;
   bool may_come = true;
