@@ -189,7 +189,7 @@ BEHAVIOUR(B218_what_only_stops_waiting, all_wires) {
   BOOST_TEST(arrived == too_much + 7);
 }
 
-BEHAVIOUR(B218_an_accept, real_wires) {
+BEHAVIOUR(B218_an_accept, all_wires) {
   Server server(world.io());
   world.listen(server);
   world.use_manual_clock();
@@ -234,7 +234,7 @@ BEHAVIOUR(B218_a_server_close_and_its_waits, real_wires) {
   BOOST_TEST(server.connections() == 0U);
 }
 
-BEHAVIOUR(B218_no_time_at_all_for_a_connect, real_wires) {
+BEHAVIOUR(B218_no_time_at_all_for_a_connect, all_wires) {
   Server server(world.io());
   server.on(event::listening, [] {});
   world.listen(server);

@@ -75,7 +75,7 @@ BEHAVIOUR(B112_bytes_read_grows_and_stays, all_wires) {
   BOOST_TEST((received == sent));
 }
 
-BEHAVIOUR(B113_pause_before_connect_and_the_last_call_wins, real_wires) {
+BEHAVIOUR(B113_pause_before_connect_and_the_last_call_wins, all_wires) {
   Server server(world.io());
   server.on(event::connection, [](Socket socket) { socket.end("hello"); });
   world.listen(server);
@@ -309,7 +309,7 @@ BEHAVIOUR(R3_destroy_drops_the_queue_and_no_data_comes_after, all_wires) {
   BOOST_TEST(recorder.received("server").size() < 2'000'000U);
 }
 
-BEHAVIOUR(R31_pause_inside_the_connection_listener_holds, real_wires) {
+BEHAVIOUR(R31_pause_inside_the_connection_listener_holds, all_wires) {
   Server server(world.io());
   Socket accepted;
   Recorder recorder;

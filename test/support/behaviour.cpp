@@ -23,7 +23,7 @@ std::string make_directory() {
   return pattern;
 }
 
-const char* loopback(Wire wire) { return wire == Wire::tcp4 ? "127.0.0.1" : "::1"; }
+const char* loopback(Wire wire) { return wire == Wire::tcp6 ? "::1" : "127.0.0.1"; }
 
 std::shared_ptr<reactor::Loop> loop_of(asio::io_context& io) { return reactor::Loop::of(io.get_executor()); }
 

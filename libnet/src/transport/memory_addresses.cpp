@@ -18,6 +18,13 @@ bool is_loopback(const SocketAddress& address) {
   return address.family() == Family::ipv6 ? text == "::1" : text.starts_with("127.");
 }
 
+/// Such an address means nothing without an interface.
+bool is_link_local(const SocketAddress& address) noexcept {
+  sockaddr_storage storage{};
+  if (address.family() != Family::ipv6 || address.to_native(storage) == 0) return false;
+  return IN6_IS_ADDR_LINKLOCAL(&reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr) != 0;
+}
+
 SocketAddress with_port(const SocketAddress& address, std::uint16_t port) {
   return SocketAddress::ip(address.address(), port);
 }
@@ -99,6 +106,12 @@ bool MemoryAddresses::exists(const SocketAddress& address) const {
   return is_any(plain) || is_loopback(plain) || own_.contains(plain.to_string());
 }
 
+/// What is wrong with an address to bind to.
+error_code MemoryAddresses::refuse(const SocketAddress& address) const {
+  if (is_link_local(address) && address.scope_id() == 0) return system_error(EINVAL);
+  return exists(address) ? error_code() : system_error(EADDRNOTAVAIL);
+}
+
 bool MemoryAddresses::in_use(const Entry& wanted) const {
   return std::any_of(listening_.begin(), listening_.end(), [&](const Entry& other) {
     if (other.options.reuse_port && wanted.options.reuse_port) return false;
@@ -142,7 +155,7 @@ error_code MemoryAddresses::listen(MemoryListener& listener, SocketAddress& addr
 }
 
 error_code MemoryAddresses::name_listener(Entry& entry) {
-  if (!exists(entry.address)) return system_error(EADDRNOTAVAIL);
+  if (const error_code code = refuse(entry.address)) return code;
   if (entry.address.port() != 0) return {};
   const bool picked = pick_port(entry.address, [&](const SocketAddress& candidate) {
     return !connects_from(candidate.port()) && !in_use({candidate, {}, nullptr});
@@ -206,7 +219,7 @@ SocketAddress MemoryAddresses::source_of(const SocketAddress& remote) const {
 }
 
 error_code MemoryAddresses::bind_source(const SocketAddress& remote, SocketAddress& local) {
-  if (!exists(local)) return system_error(EADDRNOTAVAIL);
+  if (const error_code code = refuse(local)) return code;
   if (local.port() != 0) return in_use({local, {}, nullptr}) ? system_error(EADDRINUSE) : error_code();
   const bool picked = pick_port(local, [&](const SocketAddress& candidate) {
     return !in_use({candidate, {}, nullptr}) && !connected(candidate, remote);

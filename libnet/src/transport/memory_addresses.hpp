@@ -38,7 +38,7 @@ class MemoryAddresses : public std::enable_shared_from_this<MemoryAddresses> {
   void set_picked_ports(std::uint16_t first, std::uint16_t last) noexcept;
 
   /// Gives an address to a listener. Port 0 and the empty path pick one.
-  /// Errors: EADDRNOTAVAIL (not an address of this network), EADDRINUSE (also if no port is left), EINVAL (the path is too
+  /// Errors: EADDRNOTAVAIL (not an address of this network), EINVAL (link-local without a scope), EADDRINUSE (also if no port is left), EINVAL (the path is too
   /// long).
   error_code listen(MemoryListener& listener, SocketAddress& address, const BindOptions& options);
   void stop_listening(const MemoryListener& listener) noexcept;
@@ -71,6 +71,7 @@ class MemoryAddresses : public std::enable_shared_from_this<MemoryAddresses> {
   static bool covers(const Entry& entry, const SocketAddress& address);
   static int closeness(const Entry& entry, const SocketAddress& target);
   bool exists(const SocketAddress& address) const;
+  error_code refuse(const SocketAddress& address) const;
   bool in_use(const Entry& wanted) const;
   bool connects_from(std::uint16_t port) const;
   bool connected(const SocketAddress& local, const SocketAddress& remote) const;
