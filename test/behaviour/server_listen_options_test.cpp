@@ -127,7 +127,7 @@ BEHAVIOUR(B17_the_backlog, real_wires) {
   world.run();
 }
 
-BEHAVIOUR(B17_the_backlog_awaited, all_wires) {
+BEHAVIOUR(B17_the_backlog_awaited, real_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
     Server server(here.io());
     ListenOptions options = here.listen_options();
@@ -141,7 +141,7 @@ BEHAVIOUR(B17_the_backlog_awaited, all_wires) {
   }(world));
 }
 
-BEHAVIOUR(B17_a_socket_that_listens_already_keeps_its_backlog, all_wires) {
+BEHAVIOUR(B17_a_socket_that_listens_already_keeps_its_backlog, real_wires) {
   Server first(world.io());
   world.listen(first);
   last_backlog = -1;
@@ -151,7 +151,7 @@ BEHAVIOUR(B17_a_socket_that_listens_already_keeps_its_backlog, all_wires) {
   BOOST_TEST(second.listening());
 }
 
-BEHAVIOUR(B18_ipv6_only_leaves_ipv4_to_others, any_wire) {
+BEHAVIOUR(B18_ipv6_only_leaves_ipv4_to_others, static_cast<unsigned>(Wire::tcp4)) {
   const std::string ipv4 = "127.0.18.1";  // programs that run side by side may use the same port of 127.0.0.1
   for (const bool bound_before : {false, true}) {
     Server server(world.io());

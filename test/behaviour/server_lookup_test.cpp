@@ -116,7 +116,7 @@ BEHAVIOUR(B23_link_local_addresses_are_passed_over_awaited, any_wire) {
     const Lookup lookup = answering({"fe80::1", "febf::1", "127.0.0.1"});
     const Server server = co_await libnet::async_listen(here.io(), named(lookup));
     BOOST_TEST(server.address()->address() == "127.0.0.1");
-    BOOST_TEST(probe(world, server.address().value()) == 0);
+    BOOST_TEST(probe(here, server.address().value()) == 0);
   }(world));
 }
 
