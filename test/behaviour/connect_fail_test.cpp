@@ -464,7 +464,7 @@ BEHAVIOUR(R13_connect_timeout_awaited_by_option_and_by_cancel_after, all_wires) 
   BOOST_TEST(completions == 2);
 }
 
-BEHAVIOUR(R13_a_connect_that_succeeds_in_time_has_no_deadline_left, real_wires) {
+BEHAVIOUR(R13_a_connect_that_succeeds_in_time_has_no_deadline_left, all_wires) {
   Server server(world.io());
   Socket accepted;
   server.on(event::connection, [&](Socket socket) { accepted = std::move(socket); });
@@ -474,7 +474,7 @@ BEHAVIOUR(R13_a_connect_that_succeeds_in_time_has_no_deadline_left, real_wires) 
   options.timeout = 100ms;
   Socket socket(world.io());
   socket.connect(options);
-  world.run_until([&] { return !socket.connecting() && accepted.native_handle() >= 0; });
+  world.run_until([&] { return !socket.connecting() && !accepted.pending(); });
   world.advance(10s);
   BOOST_TEST(!socket.destroyed());
   socket.destroy();

@@ -94,7 +94,7 @@ BEHAVIOUR(B226_a_listener_gets_what_waits_in_the_backlog, all_wires) {
   world.run_until([&] { return connections == 100; });
 }
 
-BEHAVIOUR(B226_close_aborts_the_waiting_accepts_awaited, real_wires) {
+BEHAVIOUR(B226_close_aborts_the_waiting_accepts_awaited, all_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
     Server server(here.io());
     co_await server.async_listen(here.listen_options());
