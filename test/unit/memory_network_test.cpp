@@ -444,7 +444,7 @@ BOOST_AUTO_TEST_CASE(what_is_of_the_system_is_refused) {
   BOOST_TEST(bound.native_handle() >= 0);
 }
 
-BOOST_AUTO_TEST_CASE(faults) {
+BOOST_AUTO_TEST_CASE(calls_fail_as_a_test_wants) {
   NamedPlace place;
   transport::MemoryFaults& faults = place.network.faults();
   faults.listen.arm(1, system_error(EMFILE));

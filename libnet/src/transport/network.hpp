@@ -17,7 +17,7 @@
 /// one implementation, one in memory another; a loop says which of them its sockets use.
 namespace libnet::transport {
 
-/// Takes connections at one address. Destroying it stops the listening at once, and legal in a call to its observer.
+/// Takes connections at one address. Destroying it stops the listening at once; its observer may do that while it is told.
 class Listener {
  public:
   class Observer {
@@ -114,8 +114,8 @@ class Network {
   Network& operator=(const Network&) = delete;
   virtual ~Network() = default;
 
-  /// Binds and listens; `made` is set without an error. An address of a Unix socket nobody listens at any more is
-  /// replaced; port 0 picks one.
+  /// Binds and listens; `made` is set if that succeeds. Port 0 picks a port; the file of a Unix socket behind which nobody
+  /// listens any more is replaced.
   /// Errors: those of bind(2) and listen(2).
   virtual error_code listen(const SharedLoop& loop, const SocketAddress& address, const ListenerOptions& options,
                             MadeListener& made) = 0;
