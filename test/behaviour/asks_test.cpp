@@ -62,7 +62,7 @@ BEHAVIOUR(R76_keep_alive_has_idle_interval_and_count, tcp_wires) {
 }
 
 // Sockets that have exchanged a message and now wait for the next one hold no block (64 KiB) to read into.
-BEHAVIOUR(R80_an_idle_socket_holds_no_buffer, ip_wires) {
+BEHAVIOUR(R80_an_idle_socket_holds_no_buffer, tcp_wires) {
   Server server(world.io());
   std::size_t echoed = 0;
   server.on(event::connection, [&](Socket socket) {

@@ -60,7 +60,8 @@ error_code SystemAttempt::open() {
 
 error_code SystemAttempt::open_bound() {
   local_ = options_.bound->address();
-  descriptor_ = Binding::of(*options_.bound)->take();
+  Binding* const binding = Binding::of(*options_.bound);
+  if (binding != nullptr) descriptor_ = binding->take();
   return descriptor_ < 0 ? error_code(Errc::invalid_handle) : error_code();
 }
 
