@@ -1,12 +1,12 @@
 #include "libnet/bound_socket.hpp"
 
-#include "core/binding.hpp"
 #include "libnet/error.hpp"
+#include "transport/binding.hpp"
 
 namespace libnet {
 
 BoundSocket::BoundSocket(const SocketAddress& address, const BindOptions& options) {
-  if (const error_code code = core::Binding::bind(address, options, *this)) {
+  if (const error_code code = transport::Binding::bind(address, options, *this)) {
     throw SystemError(Error(code, ErrorInfo{.operation = "bind", .local_address = &address}));
   }
 }

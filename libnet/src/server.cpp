@@ -6,8 +6,8 @@
 
 #include "calls.hpp"
 #include "core/acceptor.hpp"
-#include "core/binding.hpp"
 #include "core/connection.hpp"
+#include "transport/binding.hpp"
 
 namespace libnet {
 
@@ -89,7 +89,7 @@ detail::ListenRequest Server::shared() const {
   if (native_handle() < 0) return request;
   const int duplicate = ::fcntl(native_handle(), F_DUPFD_CLOEXEC, 0);
   if (duplicate >= 0) {
-    request.bound = core::Binding::adopt(duplicate);
+    request.bound = transport::Binding::adopt(duplicate);
   } else {
     request.failure = error_code(errno, boost::system::system_category());
   }

@@ -2,14 +2,11 @@
 
 #include "calls.hpp"
 #include "core/acceptor.hpp"
-#include "core/binding.hpp"
 #include "core/connection.hpp"
 #include "libnet/server.hpp"
-#include "transport/descriptor_transport.hpp"
+#include "transport/network.hpp"
 
 #include <string>
-
-#include <sys/socket.h>
 
 namespace libnet {
 
@@ -21,21 +18,11 @@ using core::Connection;
 
 [[noreturn]] void refuse(error_code code) { throw SystemError(Error(code, "open")); }
 
-void check_descriptor(int descriptor) {
+transport::Adopted take_over(const std::shared_ptr<reactor::Loop>& loop, int descriptor) {
   if (descriptor < 0) refuse(Errc::out_of_range);
-  if (!core::is_stream_socket(descriptor) || core::is_listening(descriptor)) refuse(Errc::invalid_handle);
-}
-
-std::unique_ptr<transport::Transport> take_over(const std::shared_ptr<reactor::Loop>& loop, int descriptor) {
-  int family = 0;
-  socklen_t length = sizeof family;
-  ::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &length);
-  core::make_non_blocking(descriptor);
-  using transport::DescriptorTransport;
-  const auto kind = family == AF_UNIX ? DescriptorTransport::Kind::unix_stream : DescriptorTransport::Kind::tcp;
-  auto made = std::make_unique<DescriptorTransport>(loop, descriptor, kind);
-  if (const error_code code = made->start()) refuse(code);
-  return made;
+  transport::Adopted adopted;
+  if (const error_code code = transport::Network::of(*loop).adopt(loop, descriptor, adopted)) refuse(code);
+  return adopted;
 }
 
 ListenerId add_once(Connection& connection, SocketEvent event, OptionalListener<void()>& listener) {
@@ -47,14 +34,12 @@ ListenerId add_once(Connection& connection, SocketEvent event, OptionalListener<
 void Socket::open(const executor_type& executor, const SocketOptions& options) {
   if (options.type_of_service) core::check_type_of_service(*options.type_of_service);
   const auto loop = reactor::Loop::of(executor);
-  std::unique_ptr<transport::Transport> transport;
-  if (options.fd) check_descriptor(*options.fd);
-  const bool unconnected = options.fd && core::was_never_connected(*options.fd);
-  if (options.fd && !unconnected) transport = take_over(loop, *options.fd);
+  transport::Adopted given;
+  if (options.fd) given = take_over(loop, *options.fd);
   connection_ = new Connection(loop, options);
   connection_->add_handle();
-  if (transport) connection_->adopt(std::move(transport));
-  if (unconnected) connection_->connect_from(core::Binding::adopt(*options.fd));
+  if (given.transport) connection_->adopt(std::move(given.transport));
+  if (given.bound) connection_->connect_from(*given.bound);
 }
 
 Socket::Socket(core::Connection& connection) noexcept : connection_(&connection) { connection.add_handle(); }

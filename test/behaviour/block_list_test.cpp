@@ -6,7 +6,7 @@
 #include <libnet/block_list.hpp>
 
 #include "support/behaviour.hpp"
-#include "support/full_listener.hpp"
+#include "support/full_address.hpp"
 #include "support/raw_socket.hpp"
 
 using namespace libnet::test;
@@ -31,6 +31,7 @@ using libnet::SocketOptions;
 namespace {
 
 constexpr auto one_wire = static_cast<unsigned>(Wire::tcp4);
+constexpr auto any_wire = one_wire | static_cast<unsigned>(Wire::memory);
 
 /// The loopback address of the wire.
 std::string loopback(const World& world) { return world.wire() == Wire::tcp6 ? "::1" : "127.0.0.1"; }
@@ -133,7 +134,7 @@ struct Client {
 
 // --- the server ----------------------------------------------------------------------------------------------------
 
-BEHAVIOUR(B51_a_blocked_peer_is_closed_without_connection_or_drop, tcp_wires) {
+BEHAVIOUR(B51_a_blocked_peer_is_closed_without_connection_or_drop, ip_wires) {
   BlockList list;
   list.add_address(loopback(world));
   Guarded guarded(world, list);
@@ -141,7 +142,7 @@ BEHAVIOUR(B51_a_blocked_peer_is_closed_without_connection_or_drop, tcp_wires) {
   BOOST_TEST(guarded.accepted.empty());
 }
 
-BEHAVIOUR(B51_a_peer_that_is_not_blocked_is_served, real_wires) {
+BEHAVIOUR(B51_a_peer_that_is_not_blocked_is_served, all_wires) {
   BlockList list;
   list.add_address("192.0.2.1");
   list.add_address("2001:db8::1");
@@ -156,7 +157,7 @@ BEHAVIOUR(B51_a_unix_peer_is_never_blocked, static_cast<unsigned>(Wire::unix_pat
   guarded.expect_served();
 }
 
-BEHAVIOUR(B51_rules_of_today_count_from_the_next_connection_on, tcp_wires) {
+BEHAVIOUR(B51_rules_of_today_count_from_the_next_connection_on, ip_wires) {
   BlockList list;
   Guarded guarded(world, list);
   guarded.expect_served();
@@ -169,7 +170,7 @@ BEHAVIOUR(B51_rules_of_today_count_from_the_next_connection_on, tcp_wires) {
   BOOST_TEST(guarded.accepted.size() == 2u);
 }
 
-BEHAVIOUR(B51_open_connections_of_a_peer_that_is_blocked_later_go_on, tcp_wires) {
+BEHAVIOUR(B51_open_connections_of_a_peer_that_is_blocked_later_go_on, ip_wires) {
   BlockList list;
   Guarded guarded(world, list);
   Socket client(world.io());
@@ -197,7 +198,7 @@ BEHAVIOUR(B51_an_ipv4_peer_of_a_server_for_both_families, one_wire) {
   world.run_until([&] { return closed; });
 }
 
-BEHAVIOUR(B51_a_blocked_peer_comes_before_the_limit, tcp_wires) {
+BEHAVIOUR(B51_a_blocked_peer_comes_before_the_limit, ip_wires) {
   BlockList list;
   list.add_address(loopback(world));
   Guarded guarded(world, list);
@@ -222,7 +223,7 @@ BEHAVIOUR(B51_many_blocked_peers_leave_no_descriptor, tcp_wires) {
   BOOST_TEST(guarded.accepted.empty());
 }
 
-BEHAVIOUR(B51_a_waiting_accept_goes_on_waiting_awaited, tcp_wires) {
+BEHAVIOUR(B51_a_waiting_accept_goes_on_waiting_awaited, ip_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
     BlockList list;
     const std::string address = loopback(here);
@@ -250,7 +251,7 @@ BEHAVIOUR(B51_a_waiting_accept_goes_on_waiting_awaited, tcp_wires) {
   }(world));
 }
 
-BEHAVIOUR(B51_serve_starts_no_handler_awaited, tcp_wires) {
+BEHAVIOUR(B51_serve_starts_no_handler_awaited, ip_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
     BlockList list;
     const std::string address = loopback(here);
@@ -271,7 +272,7 @@ BEHAVIOUR(B51_serve_starts_no_handler_awaited, tcp_wires) {
 
 // --- the client ----------------------------------------------------------------------------------------------------
 
-BEHAVIOUR(B105_a_literal_target, tcp_wires) {
+BEHAVIOUR(B105_a_literal_target, ip_wires) {
   Server server(world.io());
   server.on(event::connection, [](const Socket&) { BOOST_ERROR("a blocked connection"); });
   world.listen(server);
@@ -291,7 +292,7 @@ BEHAVIOUR(B105_a_literal_target, tcp_wires) {
   BOOST_TEST(client.socket.attempted_addresses().empty());
 }
 
-BEHAVIOUR(B105_a_literal_target_awaited, tcp_wires) {
+BEHAVIOUR(B105_a_literal_target_awaited, ip_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
     Server server(here.io());
     here.listen(server);
@@ -314,7 +315,7 @@ BEHAVIOUR(B105_a_literal_target_awaited, tcp_wires) {
   }(world));
 }
 
-BEHAVIOUR(B105_an_ipv4_rule_and_the_mapped_literal, one_wire) {
+BEHAVIOUR(B105_an_ipv4_rule_and_the_mapped_literal, any_wire) {
   BlockList list;
   list.add_cidr("127.0.0.0/8");
   Client client(world, list);
@@ -323,7 +324,7 @@ BEHAVIOUR(B105_an_ipv4_rule_and_the_mapped_literal, one_wire) {
   BOOST_TEST((client.failure.code() == Errc::ip_blocked));
 }
 
-BEHAVIOUR(B105_a_target_that_is_not_blocked, real_wires) {
+BEHAVIOUR(B105_a_target_that_is_not_blocked, all_wires) {
   Server server(world.io());
   std::optional<Socket> accepted;
   server.on(event::connection, [&](Socket socket) { accepted = std::move(socket); });
@@ -348,7 +349,7 @@ BEHAVIOUR(B105_a_unix_path_is_never_blocked, static_cast<unsigned>(Wire::unix_pa
   world.run_until([&] { return accepted.has_value(); });
 }
 
-BEHAVIOUR(B105_a_name_with_one_address, one_wire) {
+BEHAVIOUR(B105_a_name_with_one_address, any_wire) {
   BlockList list;
   list.add_address("127.0.0.1");
   const auto port = static_cast<std::uint16_t>(world.refusing_options().port.value());
@@ -362,7 +363,7 @@ BEHAVIOUR(B105_a_name_with_one_address, one_wire) {
   }
 }
 
-BEHAVIOUR(B105_the_systems_lookup, one_wire) {
+BEHAVIOUR(B105_the_systems_lookup, any_wire) {
   BlockList list;
   for (const auto range : libnet::private_ranges) list.add_cidr(range);
   Client client(world, list);
@@ -373,7 +374,7 @@ BEHAVIOUR(B105_the_systems_lookup, one_wire) {
                           [](const std::string& entry) { return entry.starts_with("attempt"); }));
 }
 
-BEHAVIOUR(B105_each_of_several_is_blocked, one_wire) {
+BEHAVIOUR(B105_each_of_several_is_blocked, any_wire) {
   BlockList list;
   list.add_cidr("127.0.0.0/8");
   Client client(world, list);
@@ -389,7 +390,7 @@ BEHAVIOUR(B105_each_of_several_is_blocked, one_wire) {
   BOOST_TEST(client.socket.attempted_addresses().empty());
 }
 
-BEHAVIOUR(B105_one_of_several_is_blocked_and_the_next_is_tried_at_once, one_wire) {
+BEHAVIOUR(B105_one_of_several_is_blocked_and_the_next_is_tried_at_once, any_wire) {
   Server server(world.io());
   std::optional<Socket> accepted;
   server.on(event::connection, [&](Socket socket) { accepted = std::move(socket); });
@@ -407,7 +408,7 @@ BEHAVIOUR(B105_one_of_several_is_blocked_and_the_next_is_tried_at_once, one_wire
   BOOST_TEST(client.socket.attempted_addresses() == attempted, per_element);
 }
 
-BEHAVIOUR(B105_a_blocked_one_between_refused_ones, one_wire) {
+BEHAVIOUR(B105_a_blocked_one_between_refused_ones, any_wire) {
   const auto port = static_cast<std::uint16_t>(world.refusing_options().port.value());
   BlockList list;
   list.add_address("127.0.0.2");
@@ -430,7 +431,7 @@ BEHAVIOUR(B105_a_blocked_one_between_refused_ones, one_wire) {
                                              "connect ECONNREFUSED 127.0.0.3:" + number);
 }
 
-BEHAVIOUR(B105_only_the_first_counts_without_selection, one_wire) {
+BEHAVIOUR(B105_only_the_first_counts_without_selection, any_wire) {
   BlockList list;
   list.add_address("127.0.0.1");
   Client client(world, list);
@@ -439,8 +440,8 @@ BEHAVIOUR(B105_only_the_first_counts_without_selection, one_wire) {
   BOOST_TEST(client.log == expected, per_element);
 }
 
-BEHAVIOUR(B105_a_blocked_last_one_waits_for_the_attempt_that_goes_on, one_wire) {
-  FullListener slow("127.0.0.2");
+BEHAVIOUR(B105_a_blocked_last_one_waits_for_the_attempt_that_goes_on, any_wire) {
+  FullAddress slow(world, "127.0.0.2");
   BOOST_TEST_REQUIRE(!slow.failed());
   world.use_manual_clock();
   BlockList list;
@@ -462,7 +463,7 @@ BEHAVIOUR(B105_a_blocked_last_one_waits_for_the_attempt_that_goes_on, one_wire) 
   BOOST_TEST(client.log == expected, per_element);
 }
 
-BEHAVIOUR(B105_rules_of_today_count_from_the_next_connect_on, tcp_wires) {
+BEHAVIOUR(B105_rules_of_today_count_from_the_next_connect_on, ip_wires) {
   Server server(world.io());
   std::optional<Socket> accepted;
   server.on(event::connection, [&](Socket socket) { accepted = std::move(socket); });

@@ -112,7 +112,7 @@ BEHAVIOUR(B219_a_coroutine_cancelled_between_two_operations, all_wires) {
   BOOST_TEST(client.bytes_written() == 3U);
 }
 
-BEHAVIOUR(B219_a_stop_before_the_connect_starts_nothing, real_wires) {
+BEHAVIOUR(B219_a_stop_before_the_connect_starts_nothing, all_wires) {
   Server server(world.io());
   server.on(event::connection, [](const Socket&) { BOOST_ERROR("connected"); });
   world.listen(server);
@@ -142,7 +142,7 @@ BEHAVIOUR(B219_a_stop_before_the_connect_starts_nothing, real_wires) {
   world.run();
 }
 
-BEHAVIOUR(B219_a_stop_before_the_listen_starts_nothing, real_wires) {
+BEHAVIOUR(B219_a_stop_before_the_listen_starts_nothing, all_wires) {
   std::stop_source source;
   source.request_stop();
   const std::stop_token token = source.get_token();
@@ -273,7 +273,7 @@ BEHAVIOUR(B206_write_or_timer, all_wires) {
   }(client, server));
 }
 
-BEHAVIOUR(B216_accept_or_timer_loses_no_connection, real_wires) {
+BEHAVIOUR(B216_accept_or_timer_loses_no_connection, all_wires) {
   Server server(world.io());
   world.listen(server);
   std::vector<Socket> clients;

@@ -41,7 +41,7 @@ bool throws(Errc code, const std::function<void()>& call) {
 
 }  // namespace
 
-BEHAVIOUR(B60_connect_returns_a_connecting_socket_and_its_callback_is_a_one_time_listener, real_wires) {
+BEHAVIOUR(B60_connect_returns_a_connecting_socket_and_its_callback_is_a_one_time_listener, all_wires) {
   Host host(world);
   int calls = 0;
   Socket socket = libnet::connect(world.io(), world.connect_options(host.server), [&] { ++calls; });
@@ -56,7 +56,7 @@ BEHAVIOUR(B60_connect_returns_a_connecting_socket_and_its_callback_is_a_one_time
   BOOST_TEST(calls == 1);
 }
 
-BEHAVIOUR(B61_B62_B63_connecting_pending_and_ready_state_over_a_life, real_wires) {
+BEHAVIOUR(B61_B62_B63_connecting_pending_and_ready_state_over_a_life, all_wires) {
   Host host(world);
   Socket socket(world.io());
   Log states;
@@ -77,7 +77,7 @@ BEHAVIOUR(B61_B62_B63_connecting_pending_and_ready_state_over_a_life, real_wires
   BOOST_TEST(states == expected, per_element);
 }
 
-BEHAVIOUR(B61_connecting_is_false_inside_error, real_wires) {
+BEHAVIOUR(B61_connecting_is_false_inside_error, all_wires) {
   Socket socket(world.io());
   socket.connect(world.refusing_options());
   BOOST_TEST(socket.connecting());
@@ -91,7 +91,7 @@ BEHAVIOUR(B61_connecting_is_false_inside_error, real_wires) {
   BOOST_TEST(errors == 1);
 }
 
-BEHAVIOUR(B63_ready_state_is_opening_also_after_end_was_called, real_wires) {
+BEHAVIOUR(B63_ready_state_is_opening_also_after_end_was_called, all_wires) {
   Host host(world);
   Socket socket = libnet::connect(world.io(), world.connect_options(host.server));
   socket.end();
@@ -104,7 +104,7 @@ BEHAVIOUR(B63_ready_state_is_opening_also_after_end_was_called, real_wires) {
   world.run();
 }
 
-BEHAVIOUR(B64_a_new_socket, real_wires) {
+BEHAVIOUR(B64_a_new_socket, all_wires) {
   Socket socket(world.io());
   BOOST_TEST(socket.readable());
   BOOST_TEST(socket.writable());
@@ -118,7 +118,7 @@ BEHAVIOUR(B64_a_new_socket, real_wires) {
   BOOST_TEST(!socket.remote_address().has_value());
 }
 
-BEHAVIOUR(B65_connect_fires_once_directly_followed_by_ready, real_wires) {
+BEHAVIOUR(B65_connect_fires_once_directly_followed_by_ready, all_wires) {
   Host host(world);
   Socket socket(world.io());
   Recorder recorder;
@@ -135,7 +135,7 @@ BEHAVIOUR(B65_connect_fires_once_directly_followed_by_ready, real_wires) {
   BOOST_TEST(recorder.count("client:ready") == 1U);
 }
 
-BEHAVIOUR(B66_the_default_host_is_localhost, tcp_wires) {
+BEHAVIOUR(B66_the_default_host_is_localhost, ip_wires) {
   Host host(world);
   int connected = 0;
   Socket socket(world.io());
@@ -151,7 +151,7 @@ BEHAVIOUR(B66_the_default_host_is_localhost, tcp_wires) {
   world.run();
 }
 
-BEHAVIOUR(B67_a_server_address_can_be_connected_to_as_it_is, real_wires) {
+BEHAVIOUR(B67_a_server_address_can_be_connected_to_as_it_is, all_wires) {
   Host host(world);
   int connected = 0;
   Socket first(world.io());
@@ -166,7 +166,7 @@ BEHAVIOUR(B67_a_server_address_can_be_connected_to_as_it_is, real_wires) {
   world.run();
 }
 
-BEHAVIOUR(B68_all_forms_are_equivalent, real_wires) {
+BEHAVIOUR(B68_all_forms_are_equivalent, all_wires) {
   Host host(world);
   const SocketAddress address = *host.server.address();
   const ConnectOptions options = world.connect_options(host.server);
@@ -204,7 +204,7 @@ BEHAVIOUR(B68_all_forms_are_equivalent, real_wires) {
   world.run();
 }
 
-BEHAVIOUR(B68_B209_the_awaited_forms_and_what_they_complete_with_awaited, real_wires) {
+BEHAVIOUR(B68_B209_the_awaited_forms_and_what_they_complete_with_awaited, all_wires) {
   Host host(world);
   Socket member(world.io());
   Recorder recorder;
@@ -233,7 +233,7 @@ BEHAVIOUR(B68_B209_the_awaited_forms_and_what_they_complete_with_awaited, real_w
   world.run();
 }
 
-BEHAVIOUR(B69_a_bad_port_throws, tcp_wires) {
+BEHAVIOUR(B69_a_bad_port_throws, ip_wires) {
   Socket socket(world.io());
   Recorder recorder;
   recorder.watch(socket, "client");
@@ -249,7 +249,7 @@ BEHAVIOUR(B69_a_bad_port_throws, tcp_wires) {
   BOOST_TEST(recorder.log().empty());
 }
 
-BEHAVIOUR(B69_a_bad_port_awaited, tcp_wires) {
+BEHAVIOUR(B69_a_bad_port_awaited, ip_wires) {
   world.await([](asio::io_context& io) -> asio::awaitable<void> {
     Socket socket(io);
     for (const int port : {-1, 65536}) {
@@ -264,7 +264,7 @@ BEHAVIOUR(B69_a_bad_port_awaited, tcp_wires) {
   world.run();
 }
 
-BEHAVIOUR(B80_B82_B83_addresses_of_both_ends, tcp_wires) {
+BEHAVIOUR(B80_B82_B83_addresses_of_both_ends, ip_wires) {
   Host host(world);
   const SocketAddress listening = *host.server.address();
   std::vector<Socket> clients;
@@ -274,7 +274,7 @@ BEHAVIOUR(B80_B82_B83_addresses_of_both_ends, tcp_wires) {
     client.once(event::connect, [&, client] {
       connected = true;
       BOOST_TEST(client.remote_address()->port() == listening.port());
-      BOOST_TEST(client.remote_address()->family_name() == (world.wire() == Wire::tcp4 ? "IPv4" : "IPv6"));
+      BOOST_TEST(client.remote_address()->family_name() == (world.wire() == Wire::tcp6 ? "IPv6" : "IPv4"));
     });
     world.run_until([&] { return connected && host.accepted.size() == static_cast<std::size_t>(i) + 1; });
     const Socket& accepted = host.accepted.back();
@@ -291,7 +291,7 @@ BEHAVIOUR(B80_B82_B83_addresses_of_both_ends, tcp_wires) {
   world.run();
 }
 
-BEHAVIOUR(B79_B81_remote_address_while_connecting_and_in_close, tcp_wires) {
+BEHAVIOUR(B79_B81_remote_address_while_connecting_and_in_close, ip_wires) {
   Host host(world);
   const SocketAddress listening = *host.server.address();
   Socket client = libnet::connect(world.io(), world.connect_options(host.server));
@@ -315,7 +315,7 @@ BEHAVIOUR(B79_B81_remote_address_while_connecting_and_in_close, tcp_wires) {
   BOOST_TEST(closed == 1);
 }
 
-BEHAVIOUR(B84_end_before_the_connection_is_up, real_wires) {
+BEHAVIOUR(B84_end_before_the_connection_is_up, all_wires) {
   Server server(world.io());
   Recorder recorder;
   server.on(event::connection, [&](Socket socket) {
@@ -333,7 +333,7 @@ BEHAVIOUR(B84_end_before_the_connection_is_up, real_wires) {
   BOOST_TEST(recorder.of("server") == expected_server, per_element);
 }
 
-BEHAVIOUR(B84_end_with_data_before_the_connection_is_up_awaited, real_wires) {
+BEHAVIOUR(B84_end_with_data_before_the_connection_is_up_awaited, all_wires) {
   Server server(world.io());
   world.listen(server);
   Socket client = libnet::connect(world.io(), world.connect_options(server));

@@ -143,7 +143,7 @@ void end_with_everything_in_flight(World& settings, int turns, MakeExecutor make
 
 }  // namespace
 
-BEHAVIOUR(B234_everything_in_flight, real_wires) {
+BEHAVIOUR(B234_everything_in_flight, all_wires) {
   for (const int turns : {0, 1, 2, 5, 10, 50, 200}) {
     end_with_everything_in_flight(world, turns, [](asio::io_context& io) { return io.get_executor(); });
   }

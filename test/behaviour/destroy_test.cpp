@@ -50,7 +50,7 @@ BEHAVIOUR(B163_repeated_destroy_is_ignored, all_wires) {
   BOOST_TEST((client.error().code() == Errc::invalid_argument));
 }
 
-BEHAVIOUR(B164_destroy_right_after_connect, real_wires) {
+BEHAVIOUR(B164_destroy_right_after_connect, all_wires) {
   Server server(world.io());
   server.on(event::connection, [](Socket socket) { socket.on(event::error, [](const Error&) {}); });
   world.listen(server);
@@ -70,7 +70,7 @@ BEHAVIOUR(B164_destroy_right_after_connect, real_wires) {
   world.run();
 }
 
-BEHAVIOUR(B164_destroy_while_a_coroutine_connects_awaited, real_wires) {
+BEHAVIOUR(B164_destroy_while_a_coroutine_connects_awaited, all_wires) {
   Server server(world.io());
   server.on(event::connection, [](Socket socket) { socket.on(event::error, [](const Error&) {}); });
   world.listen(server);
@@ -204,7 +204,7 @@ BEHAVIOUR(B168_R7_reset_of_a_unix_socket_throws_and_changes_nothing, static_cast
   BOOST_TEST(recorder.of("server").back() == "close(false)");
 }
 
-BEHAVIOUR(B169_reset_while_connecting_waits_for_the_connection, tcp_wires) {
+BEHAVIOUR(B169_reset_while_connecting_waits_for_the_connection, ip_wires) {
   Recorder recorder;
   Server server(world.io());
   server.on(event::connection, [&](Socket socket) { recorder.watch(socket, "accepted"); });
@@ -223,7 +223,7 @@ BEHAVIOUR(B169_reset_while_connecting_waits_for_the_connection, tcp_wires) {
   world.run();
 }
 
-BEHAVIOUR(B169_destroy_before_that_cancels_the_reset_silently, tcp_wires) {
+BEHAVIOUR(B169_destroy_before_that_cancels_the_reset_silently, ip_wires) {
   Server server(world.io());
   world.listen(server);
   Recorder recorder;
@@ -262,7 +262,7 @@ BEHAVIOUR(B171_reset_and_destroy_again_are_harmless, stream_wires) {
   BOOST_TEST(recorder.of("client") == expected, per_element);
 }
 
-BEHAVIOUR(B172_resetting_accepted_sockets_lets_the_server_close, tcp_wires) {
+BEHAVIOUR(B172_resetting_accepted_sockets_lets_the_server_close, ip_wires) {
   Server server(world.io());
   Recorder recorder;
   recorder.watch(server, "server");
@@ -352,7 +352,7 @@ BEHAVIOUR(R3_no_data_after_destroy_returns, all_wires) {
   BOOST_TEST(chunks == 1);
 }
 
-BEHAVIOUR(B256_error_keeps_its_detail_until_the_next_connect, real_wires) {
+BEHAVIOUR(B256_error_keeps_its_detail_until_the_next_connect, all_wires) {
   const libnet::ConnectOptions nowhere = world.refusing_options();
   Socket client(world.io());
   Recorder recorder;
@@ -381,7 +381,7 @@ BEHAVIOUR(B256_error_keeps_its_detail_until_the_next_connect, real_wires) {
   BOOST_TEST(recorder.of("again").back() == "close(false)");
 }
 
-BEHAVIOUR(B256_read_errors_tell_operation_and_addresses, tcp_wires) {
+BEHAVIOUR(B256_read_errors_tell_operation_and_addresses, ip_wires) {
   auto [client, server] = world.pair();
   Recorder recorder;
   recorder.watch(server, "server");
@@ -413,7 +413,7 @@ BEHAVIOUR(R3_after_destroy_only_close_comes, all_wires) {
   BOOST_TEST(recorder.of("client") == expected, per_element);
 }
 
-BEHAVIOUR(R3_a_socket_destroyed_in_connection_does_not_connect, real_wires) {
+BEHAVIOUR(R3_a_socket_destroyed_in_connection_does_not_connect, all_wires) {
   Server server(world.io());
   Recorder recorder;
   server.on(event::connection, [&](Socket socket) {

@@ -175,7 +175,7 @@ BEHAVIOUR(C12_run_after_an_exception_delivers_the_rest, all_wires) {
   BOOST_TEST((client.ready_state() == libnet::ReadyState::open));
 }
 
-BEHAVIOUR(stopping_the_context_ends_the_turns_although_many_sockets_have_more, tcp_wires) {
+BEHAVIOUR(stopping_the_context_ends_the_turns_although_many_sockets_have_more, ip_wires) {
   constexpr std::size_t pairs = 8;
   std::vector<World::Pair> made;
   std::size_t received = 0;

@@ -212,7 +212,7 @@ BEHAVIOUR(B245_another_encoding_decodes_what_was_held_awaited, all_wires) {
   BOOST_TEST(heard == expected, per_element);
 }
 
-BEHAVIOUR(B245_it_may_be_set_before_the_connection_and_inside_a_listener, real_wires) {
+BEHAVIOUR(B245_it_may_be_set_before_the_connection_and_inside_a_listener, all_wires) {
   libnet::Server server(world.io());
   server.on(event::connection, [](Socket socket) { socket.end("caf\xE9\xE9"); });
   world.listen(server);
@@ -228,7 +228,7 @@ BEHAVIOUR(B245_it_may_be_set_before_the_connection_and_inside_a_listener, real_w
   BOOST_TEST(heard == expected, per_element);
 }
 
-BEHAVIOUR(B245_a_socket_that_connects_again_keeps_its_encoding_and_forgets_what_was_held, real_wires) {
+BEHAVIOUR(B245_a_socket_that_connects_again_keeps_its_encoding_and_forgets_what_was_held, all_wires) {
   libnet::Server server(world.io());
   Socket peer;
   server.on(event::connection, [&](Socket socket) { peer = socket; });
@@ -364,7 +364,7 @@ BEHAVIOUR(B245_a_half_open_socket_reads_the_held_piece_at_the_end_awaited, all_w
   world.run();
 }
 
-BEHAVIOUR(B249_B245_a_held_piece_is_delivered_before_an_error, tcp_wires) {
+BEHAVIOUR(B249_B245_a_held_piece_is_delivered_before_an_error, ip_wires) {
   auto [client, server] = world.pair();
   Log heard;
   client.set_encoding(Encoding::base64);
@@ -376,7 +376,7 @@ BEHAVIOUR(B249_B245_a_held_piece_is_delivered_before_an_error, tcp_wires) {
   BOOST_TEST(heard == expected, per_element);
 }
 
-BEHAVIOUR(B249_B245_a_held_piece_is_delivered_before_an_error_awaited, tcp_wires) {
+BEHAVIOUR(B249_B245_a_held_piece_is_delivered_before_an_error_awaited, ip_wires) {
   auto [client, server] = world.pair();
   client.set_encoding(Encoding::base64);
   server.write("abcd");

@@ -25,7 +25,7 @@ asio::awaitable<std::string> read_all(Socket socket) {
 
 }  // namespace
 
-BEHAVIOUR(B147_allow_half_open_defaults_to_false_for_listeners, real_wires) {
+BEHAVIOUR(B147_allow_half_open_defaults_to_false_for_listeners, all_wires) {
   auto [client, accepted] = world.pair();
   BOOST_TEST(!client.allow_half_open());
   BOOST_TEST(!accepted.allow_half_open());
@@ -34,7 +34,7 @@ BEHAVIOUR(B147_allow_half_open_defaults_to_false_for_listeners, real_wires) {
   BOOST_TEST(told_accepted.allow_half_open());
 }
 
-BEHAVIOUR(B147_allow_half_open_defaults_to_true_for_coroutines_awaited, real_wires) {
+BEHAVIOUR(B147_allow_half_open_defaults_to_true_for_coroutines_awaited, all_wires) {
   Server server(world.io());
   world.listen(server);
   const auto options = world.connect_options(server);
@@ -53,7 +53,7 @@ BEHAVIOUR(B147_allow_half_open_defaults_to_true_for_coroutines_awaited, real_wir
   world.run();
 }
 
-BEHAVIOUR(B147_serve_is_half_open_unless_told_otherwise_awaited, real_wires) {
+BEHAVIOUR(B147_serve_is_half_open_unless_told_otherwise_awaited, all_wires) {
   for (const bool told : {false, true}) {
     Server server(world.io(), told ? ServerOptions{.socket = {.allow_half_open = false}} : ServerOptions{});
     world.listen(server);

@@ -37,7 +37,7 @@ Error error_after(World& world, const SocketOptions& options,
 
 }  // namespace
 
-BEHAVIOUR(R58_a_reset_by_the_peer, tcp_wires) {
+BEHAVIOUR(R58_a_reset_by_the_peer, ip_wires) {
   const Error error = error_after(world, {}, [](Socket&, Socket& server) { server.reset(); });
   BOOST_TEST(error.operation() == "read");
   BOOST_TEST(error.message() == "read ECONNRESET");

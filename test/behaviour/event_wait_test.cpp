@@ -157,7 +157,7 @@ BEHAVIOUR(B225_fresh_socket, all_wires) {
   expect(world, connect, asio::error::operation_aborted);
 }
 
-BEHAVIOUR(B225_connecting, real_wires) {
+BEHAVIOUR(B225_connecting, all_wires) {
   Server server(world.io());
   server.on(event::listening, [] {});
   Result listening;
@@ -185,7 +185,7 @@ BEHAVIOUR(B225_connecting, real_wires) {
   BOOST_TEST(error.note == refused.error().name());
 }
 
-BEHAVIOUR(B225_connect_of_an_accepted_socket, real_wires) {
+BEHAVIOUR(B225_connect_of_an_accepted_socket, all_wires) {
   Server server(world.io());
   Result connect;
   Result ready;
@@ -202,7 +202,7 @@ BEHAVIOUR(B225_connect_of_an_accepted_socket, real_wires) {
   expect(world, ready, {});
 }
 
-BEHAVIOUR(B225_a_socket_that_connects_again, real_wires) {
+BEHAVIOUR(B225_a_socket_that_connects_again, all_wires) {
   Server server(world.io());
   server.on(event::connection, [](Socket socket) { socket.end(); });
   world.listen(server);
@@ -219,7 +219,7 @@ BEHAVIOUR(B225_a_socket_that_connects_again, real_wires) {
   }
 }
 
-BEHAVIOUR(B225_server_events, real_wires) {
+BEHAVIOUR(B225_server_events, all_wires) {
   Server server(world.io());
   world.listen(server);
   world.settle();
@@ -241,7 +241,7 @@ BEHAVIOUR(B225_server_events, real_wires) {
   expect(world, again, {});
 }
 
-BEHAVIOUR(B225_listening_that_fails, real_wires) {
+BEHAVIOUR(B225_listening_that_fails, all_wires) {
   Server first(world.io());
   world.listen(first);
   const auto taken = world.connect_options(first);
@@ -252,7 +252,7 @@ BEHAVIOUR(B225_listening_that_fails, real_wires) {
   expect(world, error, {}, "EADDRINUSE");
 }
 
-BEHAVIOUR(B225_closed_before_listening, real_wires) {
+BEHAVIOUR(B225_closed_before_listening, all_wires) {
   Server server(world.io());
   Result listening;
   server.async_wait(event::listening, listening.handler());

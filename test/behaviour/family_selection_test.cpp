@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "support/behaviour.hpp"
-#include "support/full_listener.hpp"
+#include "support/full_address.hpp"
 
 using namespace libnet::test;
 using libnet::ConnectOptions;
@@ -20,7 +20,7 @@ using libnet::SocketAddress;
 
 namespace {
 
-constexpr auto one_wire = static_cast<unsigned>(Wire::tcp4);
+constexpr auto any_wire = static_cast<unsigned>(Wire::tcp4) | static_cast<unsigned>(Wire::memory);
 
 Lookup answering(const std::vector<std::string>& addresses) {
   return [addresses](std::string_view, const LookupOptions&, const LookupAnswer& answer) {
@@ -93,7 +93,7 @@ struct Defaults {
 
 }  // namespace
 
-BEHAVIOUR(B97_the_process_wide_default, one_wire) {
+BEHAVIOUR(B97_the_process_wide_default, any_wire) {
   const Defaults saved;
   BOOST_TEST(libnet::default_auto_select_family());
   const std::uint16_t port = free_port(world);
@@ -114,7 +114,7 @@ BEHAVIOUR(B97_the_process_wide_default, one_wire) {
   BOOST_TEST(on.has("attempt 127.0.0.2"));
 }
 
-BEHAVIOUR(B98_the_families_alternate, one_wire) {
+BEHAVIOUR(B98_the_families_alternate, any_wire) {
   const std::vector<std::string> six{"::ffff:127.0.0.1", "::ffff:127.0.0.2", "::ffff:127.0.0.3"};
   const std::vector<std::string> four{"127.0.0.4", "127.0.0.5", "127.0.0.6"};
   const std::uint16_t port = free_port(world);
@@ -138,7 +138,7 @@ BEHAVIOUR(B98_the_families_alternate, one_wire) {
   }
 }
 
-BEHAVIOUR(B98_more_of_one_family_than_of_the_other, one_wire) {
+BEHAVIOUR(B98_more_of_one_family_than_of_the_other, any_wire) {
   Client client(world);
   client.connect({"127.0.0.1", "127.0.0.2", "::ffff:127.0.0.3", "127.0.0.4"}, free_port(world));
   world.run_until([&] { return client.ended(); });
@@ -150,7 +150,7 @@ BEHAVIOUR(B98_more_of_one_family_than_of_the_other, one_wire) {
   BOOST_TEST(attempts == expected, per_element);
 }
 
-BEHAVIOUR(B99_attempted_addresses, one_wire) {
+BEHAVIOUR(B99_attempted_addresses, any_wire) {
   Server server(world.io());
   world.listen(server);
   const std::uint16_t port = server.address()->port();
@@ -171,10 +171,10 @@ BEHAVIOUR(B99_attempted_addresses, one_wire) {
   BOOST_TEST(off.socket.attempted_addresses().empty());
 }
 
-BEHAVIOUR(B100_R52_a_black_hole_costs_only_its_time, one_wire) {
+BEHAVIOUR(B100_R52_a_black_hole_costs_only_its_time, any_wire) {
   Server server(world.io());
   world.listen(server);
-  const FullListener hole("127.0.0.2", server.address()->port());
+  const FullAddress hole(world, "127.0.0.2", server.address()->port());
   BOOST_TEST_REQUIRE(!hole.failed());
   world.use_manual_clock();
   Client client(world);
@@ -190,10 +190,10 @@ BEHAVIOUR(B100_R52_a_black_hole_costs_only_its_time, one_wire) {
   BOOST_TEST(client.socket.remote_address()->address() == "127.0.0.1");
 }
 
-BEHAVIOUR(B100_the_real_clock_within_400_ms_awaited, one_wire) {
+BEHAVIOUR(B100_the_real_clock_within_400_ms_awaited, any_wire) {
   Server server(world.io());
   world.listen(server);
-  const FullListener hole("127.0.0.2", server.address()->port());
+  const FullAddress hole(world, "127.0.0.2", server.address()->port());
   world.await([](World& here, std::uint16_t port) -> asio::awaitable<void> {
     const Lookup lookup = answering({"127.0.0.2", "127.0.0.1"});
     Socket socket(here.io());
@@ -203,10 +203,10 @@ BEHAVIOUR(B100_the_real_clock_within_400_ms_awaited, one_wire) {
   }(world, server.address()->port()));
 }
 
-BEHAVIOUR(B100_R52_a_slow_first_address_still_wins, one_wire) {
-  FullListener slow("127.0.0.2");
+BEHAVIOUR(B100_R52_a_slow_first_address_still_wins, any_wire) {
+  FullAddress slow(world, "127.0.0.2");
   BOOST_TEST_REQUIRE(!slow.failed());
-  const FullListener hole("127.0.0.3", slow.address().port());
+  const FullAddress hole(world, "127.0.0.3", slow.address().port());
   BOOST_TEST_REQUIRE(!hole.failed());
   world.use_manual_clock();
   Client client(world);
@@ -221,7 +221,7 @@ BEHAVIOUR(B100_R52_a_slow_first_address_still_wins, one_wire) {
   BOOST_TEST(client.socket.remote_address()->address() == "127.0.0.2");
 }
 
-BEHAVIOUR(B100_a_failure_starts_the_next_attempt_at_once, one_wire) {
+BEHAVIOUR(B100_a_failure_starts_the_next_attempt_at_once, any_wire) {
   Server server(world.io());
   world.listen(server);
   world.use_manual_clock();
@@ -234,12 +234,12 @@ BEHAVIOUR(B100_a_failure_starts_the_next_attempt_at_once, one_wire) {
   BOOST_TEST(!client.has("timeout 127.0.0.1"));
 }
 
-BEHAVIOUR(B100_an_old_attempt_that_fails_does_not_hurry_the_newest, one_wire) {
+BEHAVIOUR(B100_an_old_attempt_that_fails_does_not_hurry_the_newest, any_wire) {
   std::uint16_t port = 0;
-  std::vector<std::unique_ptr<FullListener>> holes;
-  holes.push_back(std::make_unique<FullListener>("127.0.0.2"));
+  std::vector<std::unique_ptr<FullAddress>> holes;
+  holes.push_back(std::make_unique<FullAddress>(world, "127.0.0.2"));
   port = holes[0]->address().port();
-  holes.push_back(std::make_unique<FullListener>("127.0.0.3", port));
+  holes.push_back(std::make_unique<FullAddress>(world, "127.0.0.3", port));
   BOOST_TEST_REQUIRE(!holes[1]->failed());
   world.use_manual_clock();
   Client client(world);
@@ -256,7 +256,7 @@ BEHAVIOUR(B100_an_old_attempt_that_fails_does_not_hurry_the_newest, one_wire) {
   client.socket.destroy();
 }
 
-BEHAVIOUR(B101_written_bytes_go_only_to_the_winner, one_wire) {
+BEHAVIOUR(B101_written_bytes_go_only_to_the_winner, any_wire) {
   Server winner(world.io());
   Server loser(world.io());
   world.listen(winner);
@@ -266,7 +266,7 @@ BEHAVIOUR(B101_written_bytes_go_only_to_the_winner, one_wire) {
   winner.on(event::connection, [&](Socket socket) {
     socket.on(event::data, [&](const libnet::Chunk& chunk) { at_winner += chunk.to_string(); });
   });
-  const FullListener hole("127.0.0.2", port);
+  const FullAddress hole(world, "127.0.0.2", port);
   loser.on(event::connection, [&](const Socket&) { ++at_loser; });
   loser.listen({.host = "127.0.0.3", .port = port});
   world.use_manual_clock();
@@ -282,7 +282,7 @@ BEHAVIOUR(B101_written_bytes_go_only_to_the_winner, one_wire) {
   BOOST_TEST(at_loser == 0);
 }
 
-BEHAVIOUR(B102_all_attempts_fail, one_wire) {
+BEHAVIOUR(B102_all_attempts_fail, any_wire) {
   const std::uint16_t port = free_port(world);
   const std::string number = std::to_string(port);
   Client client(world);
@@ -297,7 +297,7 @@ BEHAVIOUR(B102_all_attempts_fail, one_wire) {
   BOOST_TEST(client.failure.message() == attempts[0].message() + std::string("; ") + attempts[1].message());
 }
 
-BEHAVIOUR(B102_R53_a_failure_lists_every_attempt_awaited, one_wire) {
+BEHAVIOUR(B102_R53_a_failure_lists_every_attempt_awaited, any_wire) {
   world.await([](World& here, std::uint16_t port) -> asio::awaitable<void> {
     const Lookup lookup = answering({"127.0.0.2", "127.0.0.3", "127.0.0.4"});
     Socket socket(here.io());
@@ -312,8 +312,8 @@ BEHAVIOUR(B102_R53_a_failure_lists_every_attempt_awaited, one_wire) {
   }(world, free_port(world)));
 }
 
-BEHAVIOUR(R53_a_time_limit_lists_what_was_tried, one_wire) {
-  const FullListener hole("127.0.0.2");
+BEHAVIOUR(R53_a_time_limit_lists_what_was_tried, any_wire) {
+  const FullAddress hole(world, "127.0.0.2");
   world.use_manual_clock();
   Client client(world);
   client.connect({"127.0.0.1", "127.0.0.2"}, hole.address().port(), {.timeout = 1s});
@@ -328,7 +328,7 @@ BEHAVIOUR(R53_a_time_limit_lists_what_was_tried, one_wire) {
   BOOST_TEST(attempts[1].remote_address()->address() == "127.0.0.2");
 }
 
-BEHAVIOUR(B103_without_selection_only_the_first_is_tried, one_wire) {
+BEHAVIOUR(B103_without_selection_only_the_first_is_tried, any_wire) {
   const std::uint16_t port = free_port(world);
   Client client(world);
   client.connect({"127.0.0.2", "127.0.0.1"}, port, {.auto_select_family = false});
@@ -339,7 +339,7 @@ BEHAVIOUR(B103_without_selection_only_the_first_is_tried, one_wire) {
   BOOST_TEST(client.failure.message() == "connect ECONNREFUSED 127.0.0.2:" + std::to_string(port));
 }
 
-BEHAVIOUR(B104_the_attempt_timeout_has_bounds, one_wire) {
+BEHAVIOUR(B104_the_attempt_timeout_has_bounds, any_wire) {
   const Defaults saved;
   const auto out_of_range = [](const libnet::SystemError& error) { return error.code() == Errc::out_of_range; };
   for (const auto time : {0ms, -1ms}) {
@@ -355,8 +355,8 @@ BEHAVIOUR(B104_the_attempt_timeout_has_bounds, one_wire) {
   BOOST_TEST((libnet::default_auto_select_family_attempt_timeout() == 10ms));
 }
 
-BEHAVIOUR(B104_one_millisecond_counts_as_ten, one_wire) {
-  const FullListener hole("127.0.0.2");
+BEHAVIOUR(B104_one_millisecond_counts_as_ten, any_wire) {
+  const FullAddress hole(world, "127.0.0.2");
   world.use_manual_clock();
   Client client(world);
   client.connect({"127.0.0.2", "127.0.0.3"}, hole.address().port(), {.auto_select_family_attempt_timeout = 1ms});
@@ -368,7 +368,7 @@ BEHAVIOUR(B104_one_millisecond_counts_as_ten, one_wire) {
   client.socket.destroy();
 }
 
-BEHAVIOUR(R54_a_host_of_both_families_served_on_one, tcp_wires) {
+BEHAVIOUR(R54_a_host_of_both_families_served_on_one, ip_wires) {
   Server server(world.io());
   world.listen(server);
   for (const std::vector<std::string>& answer : {std::vector<std::string>{"::1", "127.0.0.1"}, {"127.0.0.1", "::1"}}) {

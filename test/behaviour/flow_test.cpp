@@ -14,7 +14,7 @@ namespace {
 
 /// Cuts what the client reads into single bytes, where the wire can be shaped.
 bool read_byte_by_byte(World& world) {
-  if (world.has_server()) return false;
+  if (!world.in_memory()) return false;
   world.memory_ends().client->shape().limit_reads(1);
   return true;
 }
@@ -75,7 +75,7 @@ BEHAVIOUR(B112_bytes_read_grows_and_stays, all_wires) {
   BOOST_TEST((received == sent));
 }
 
-BEHAVIOUR(B113_pause_before_connect_and_the_last_call_wins, real_wires) {
+BEHAVIOUR(B113_pause_before_connect_and_the_last_call_wins, all_wires) {
   Server server(world.io());
   server.on(event::connection, [](Socket socket) { socket.end("hello"); });
   world.listen(server);
@@ -109,7 +109,7 @@ BEHAVIOUR(B113_pause_before_connect_and_the_last_call_wins, real_wires) {
 
 BEHAVIOUR(B114_paused_in_data_and_no_byte_lost, all_wires) {
   auto [client, server] = world.pair();
-  if (!world.has_server()) world.memory_ends().client->shape().limit_reads(777);
+  if (world.in_memory()) world.memory_ends().client->shape().limit_reads(777);
   const std::string sent = random_bytes(300'000);
   std::string received;
   bool may_come = true;
@@ -309,7 +309,7 @@ BEHAVIOUR(R3_destroy_drops_the_queue_and_no_data_comes_after, all_wires) {
   BOOST_TEST(recorder.received("server").size() < 2'000'000U);
 }
 
-BEHAVIOUR(R31_pause_inside_the_connection_listener_holds, real_wires) {
+BEHAVIOUR(R31_pause_inside_the_connection_listener_holds, all_wires) {
   Server server(world.io());
   Socket accepted;
   Recorder recorder;

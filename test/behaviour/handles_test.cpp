@@ -183,7 +183,7 @@ BEHAVIOUR(B232_dropping_and_destroying_in_completions, all_wires) {
   }
 }
 
-BEHAVIOUR(R40_the_server_goes_inside_its_own_listeners, real_wires) {
+BEHAVIOUR(R40_the_server_goes_inside_its_own_listeners, all_wires) {
   for (const std::string place : {"listening", "connection", "close"}) {
     auto only = std::make_shared<Server>(world.io());
     int ran = 0;
@@ -212,7 +212,7 @@ BEHAVIOUR(R40_the_server_goes_inside_its_own_listeners, real_wires) {
   }
 }
 
-BEHAVIOUR(R40_the_server_goes_inside_handler_error, real_wires) {
+BEHAVIOUR(R40_the_server_goes_inside_handler_error, all_wires) {
   auto only = std::make_shared<Server>(world.io());
   int ran = 0;
   only->serve([](Socket) -> asio::awaitable<void> {
@@ -235,7 +235,7 @@ BEHAVIOUR(R40_the_server_goes_inside_handler_error, real_wires) {
   BOOST_TEST(ran == 1);
 }
 
-BEHAVIOUR(B232_a_temporary_socket_in_every_state, real_wires) {
+BEHAVIOUR(B232_a_temporary_socket_in_every_state, all_wires) {
   Server server(world.io());
   int connections = 0;
   server.on(event::connection, [&](Socket) { ++connections; });

@@ -422,7 +422,7 @@ BEHAVIOUR(R9_ends_and_closes_take_limits_that_only_stop_the_waiting_awaited, all
   BOOST_TEST(client.destroyed());
 }
 
-BEHAVIOUR(R9_accept_and_connect_take_limits, real_wires) {
+BEHAVIOUR(R9_accept_and_connect_take_limits, all_wires) {
   world.use_manual_clock();
   Server server(world.io());
   world.listen(server);

@@ -171,7 +171,7 @@ BEHAVIOUR(B207_C1_destroy_and_reset, all_wires) {
   BOOST_TEST(witness.seen() >= 6);  // three operations, 'error', two times 'close'
 }
 
-BEHAVIOUR(B207_C1_connecting_and_listening, real_wires) {
+BEHAVIOUR(B207_C1_connecting_and_listening, all_wires) {
   Witness witness;
   Server server(world.io());
   server.on(event::listening, [seen = witness.outside("listening")] { seen(); });

@@ -104,7 +104,7 @@ BEHAVIOUR(B231_never_connected_it_just_closes, one_wire) {
   BOOST_TEST(make_and_leave() == before);
 }
 
-BEHAVIOUR(B231_while_connecting_it_gives_up, real_wires) {
+BEHAVIOUR(B231_while_connecting_it_gives_up, all_wires) {
   Server server(world.io());
   Recorder recorder;
   server.on(event::connection, [&](Socket socket) { recorder.watch(socket, "accepted"); });
@@ -330,7 +330,7 @@ BEHAVIOUR(R4_the_answer_is_read_while_the_upload_goes_on_awaited, all_wires) {
   BOOST_TEST(whole == rounds);
 }
 
-BEHAVIOUR(B229_an_answer_long_after_the_peer_s_end_arrives_awaited, real_wires) {
+BEHAVIOUR(B229_an_answer_long_after_the_peer_s_end_arrives_awaited, all_wires) {
   for (const bool serve : {true, false}) {
     Server server(world.io());
     world.listen(server);

@@ -90,7 +90,7 @@ BEHAVIOUR(B235_remove_all_during_an_emission, all_wires) {
   BOOST_TEST((log == Log{"only", "end"}), per_element);
 }
 
-BEHAVIOUR(B235_servers, real_wires) {
+BEHAVIOUR(B235_servers, all_wires) {
   Server server(world.io());
   Log log;
   server.on(event::listening, [&] { log.push_back("second"); });

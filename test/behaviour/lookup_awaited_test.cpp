@@ -22,7 +22,7 @@ using libnet::SocketAddress;
 
 namespace {
 
-constexpr auto one_wire = static_cast<unsigned>(Wire::tcp4);
+constexpr auto one_wire = static_cast<unsigned>(Wire::tcp4) | static_cast<unsigned>(Wire::memory);
 
 /// Answers with these addresses at once.
 Lookup answering(const std::vector<LookupAddress>& addresses) {

@@ -26,7 +26,7 @@ using libnet::Socket;
 
 namespace {
 
-constexpr auto one_wire = static_cast<unsigned>(Wire::tcp4);
+constexpr auto one_wire = static_cast<unsigned>(Wire::tcp4) | static_cast<unsigned>(Wire::memory);
 
 /// A server at 127.0.0.1, and a client that notes what a connect goes through.
 struct Client {
@@ -80,7 +80,7 @@ struct Client {
 
 }  // namespace
 
-BEHAVIOUR(B88_an_ip_literal_is_not_looked_up, tcp_wires) {
+BEHAVIOUR(B88_an_ip_literal_is_not_looked_up, ip_wires) {
   Client client(world);
   const Lookup lookup = [](std::string_view, const LookupOptions&, const LookupAnswer&) {
     BOOST_ERROR("an IP address was looked up");

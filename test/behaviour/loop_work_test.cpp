@@ -26,7 +26,7 @@ bool keeps_running(World& world) {
 
 }  // namespace
 
-BEHAVIOUR(B184_a_listening_server_counts, real_wires) {
+BEHAVIOUR(B184_a_listening_server_counts, all_wires) {
   Server server(world.io());
   BOOST_TEST(!keeps_running(world));
   world.listen(server);
@@ -50,7 +50,7 @@ BEHAVIOUR(B184_a_server_that_resolves_a_name_counts, static_cast<unsigned>(Wire:
   BOOST_TEST(listening);
 }
 
-BEHAVIOUR(B184_a_failed_listen_does_not_count, real_wires) {
+BEHAVIOUR(B184_a_failed_listen_does_not_count, all_wires) {
   Server taken(world.io());
   world.listen(taken);
   taken.unref();
@@ -65,7 +65,7 @@ BEHAVIOUR(B184_a_failed_listen_does_not_count, real_wires) {
   expect(recorder.of("server"), {"error(EADDRINUSE)"});
 }
 
-BEHAVIOUR(B184_a_connecting_socket_counts, real_wires) {
+BEHAVIOUR(B184_a_connecting_socket_counts, all_wires) {
   Server server(world.io());
   world.listen(server);
   server.unref();
@@ -183,7 +183,7 @@ BEHAVIOUR(B184_what_is_due_is_delivered_before_run_returns, all_wires) {
   expect(recorder.of("client"), {"close(false)"});
 }
 
-BEHAVIOUR(B184_what_is_due_of_a_server_is_delivered_before_run_returns, real_wires) {
+BEHAVIOUR(B184_what_is_due_of_a_server_is_delivered_before_run_returns, all_wires) {
   Server server(world.io());
   server.unref();
   Recorder recorder;
@@ -200,7 +200,7 @@ BEHAVIOUR(B184_what_is_due_of_a_server_is_delivered_before_run_returns, real_wir
   BOOST_TEST(completions == 3);
 }
 
-BEHAVIOUR(B185_unref_of_a_server, real_wires) {
+BEHAVIOUR(B185_unref_of_a_server, all_wires) {
   Server before(world.io());
   before.unref();
   world.listen(before);
@@ -220,7 +220,7 @@ BEHAVIOUR(B185_unref_of_a_server, real_wires) {
   world.run();
 }
 
-BEHAVIOUR(B186_ref_and_unref_before_connect_are_remembered, real_wires) {
+BEHAVIOUR(B186_ref_and_unref_before_connect_are_remembered, all_wires) {
   Server server(world.io());
   world.listen(server);
   server.unref();
@@ -240,7 +240,7 @@ BEHAVIOUR(B186_ref_and_unref_before_connect_are_remembered, real_wires) {
   BOOST_TEST(keeps_running(world));
 }
 
-BEHAVIOUR(B187_a_paused_client_does_not_keep_the_loop, real_wires) {
+BEHAVIOUR(B187_a_paused_client_does_not_keep_the_loop, all_wires) {
   Server server(world.io());
   Socket accepted;
   server.on(event::connection, [&](Socket socket) {
@@ -259,7 +259,7 @@ BEHAVIOUR(B187_a_paused_client_does_not_keep_the_loop, real_wires) {
   BOOST_TEST((client.ready_state() == libnet::ReadyState::open));
 }
 
-BEHAVIOUR(B188_connections_of_an_unref_d_server_count, real_wires) {
+BEHAVIOUR(B188_connections_of_an_unref_d_server_count, all_wires) {
   Server server(world.io());
   server.unref();
   Recorder recorder;
@@ -303,7 +303,7 @@ BEHAVIOUR(C12_run_again_after_it_returned, all_wires) {
          {"data(5)", "data(5)", "data(5)", "data(5)", "data(5)", "end", "finish", "close(false)"});
 }
 
-BEHAVIOUR(C12_objects_may_stop_counting_while_the_loop_does_not_run, real_wires) {
+BEHAVIOUR(C12_objects_may_stop_counting_while_the_loop_does_not_run, all_wires) {
   // Reaching zero outside run() would stop the context, and what is due would wait for the run after the next.
   Server server(world.io());
   Recorder recorder;
@@ -399,7 +399,7 @@ void drive(Conversation& conversation, Drive once) {
 
 }  // namespace
 
-BEHAVIOUR(C12_B250_driven_by_poll_with_a_work_guard, real_wires) {
+BEHAVIOUR(C12_B250_driven_by_poll_with_a_work_guard, all_wires) {
   Conversation conversation(world);
   {
     const auto guard = asio::make_work_guard(world.io());
@@ -408,7 +408,7 @@ BEHAVIOUR(C12_B250_driven_by_poll_with_a_work_guard, real_wires) {
   expect_as_with_run(world, conversation);
 }
 
-BEHAVIOUR(C12_B250_driven_by_poll_one_and_restart, real_wires) {
+BEHAVIOUR(C12_B250_driven_by_poll_one_and_restart, all_wires) {
   Conversation conversation(world);
   drive(conversation, [&] {
     if (world.io().stopped()) world.io().restart();
@@ -417,13 +417,13 @@ BEHAVIOUR(C12_B250_driven_by_poll_one_and_restart, real_wires) {
   expect_as_with_run(world, conversation);
 }
 
-BEHAVIOUR(C12_B250_driven_by_run_one, real_wires) {
+BEHAVIOUR(C12_B250_driven_by_run_one, all_wires) {
   Conversation conversation(world);
   drive(conversation, [&] { BOOST_REQUIRE(world.io().run_one() == 1u); });
   expect_as_with_run(world, conversation);
 }
 
-BEHAVIOUR(C12_B250_driven_by_run_for, real_wires) {
+BEHAVIOUR(C12_B250_driven_by_run_for, all_wires) {
   Conversation conversation(world);
   drive(conversation, [&] {
     if (world.io().stopped()) world.io().restart();
@@ -432,7 +432,7 @@ BEHAVIOUR(C12_B250_driven_by_run_for, real_wires) {
   expect_as_with_run(world, conversation);
 }
 
-BEHAVIOUR(C12_B250_driven_from_inside_a_handler, real_wires) {
+BEHAVIOUR(C12_B250_driven_from_inside_a_handler, all_wires) {
   // A handler of the context that runs the loop itself, as a nested event loop does.
   Conversation conversation(world);
   auto guard = asio::make_work_guard(world.io());
@@ -446,7 +446,7 @@ BEHAVIOUR(C12_B250_driven_from_inside_a_handler, real_wires) {
   expect_as_with_run(world, conversation);
 }
 
-BEHAVIOUR(C12_work_of_the_user_keeps_unref_d_objects_served, real_wires) {
+BEHAVIOUR(C12_work_of_the_user_keeps_unref_d_objects_served, all_wires) {
   Server server(world.io());
   server.unref();
   int connections = 0;

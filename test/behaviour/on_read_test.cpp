@@ -201,7 +201,7 @@ BEHAVIOUR(B113_B121_paused_before_it_began_it_waits_for_resume, all_wires) {
   BOOST_TEST(log == expected, per_element);
 }
 
-BEHAVIOUR(B121_it_may_be_called_before_connect, real_wires) {
+BEHAVIOUR(B121_it_may_be_called_before_connect, all_wires) {
   libnet::Server server(world.io());
   server.on(event::connection, [](Socket socket) { socket.end("abc"); });
   world.listen(server);
@@ -333,7 +333,7 @@ BEHAVIOUR(B121_B245_an_encoding_does_not_concern_it_but_what_was_held_comes_firs
   BOOST_TEST(received == "\xE2\x82\xAC\xFF");
 }
 
-BEHAVIOUR(B202_B249_bytes_come_before_an_error, tcp_wires) {
+BEHAVIOUR(B202_B249_bytes_come_before_an_error, ip_wires) {
   auto [client, server] = world.pair();
   std::array<std::byte, 10> buffer{};
   Log log;
@@ -415,7 +415,7 @@ BEHAVIOUR(B231_it_keeps_the_socket_until_close, all_wires) {
   BOOST_TEST(watched.expired());
 }
 
-BEHAVIOUR(B184_a_paused_one_does_not_keep_the_loop_running_one_that_reads_does, real_wires) {
+BEHAVIOUR(B184_a_paused_one_does_not_keep_the_loop_running_one_that_reads_does, all_wires) {
   auto [client, server] = world.pair();
   server.unref();
   std::array<std::byte, 10> buffer{};

@@ -320,7 +320,7 @@ BEHAVIOUR(R32_unpipe_gives_the_reading_back, all_wires) {
   world.run();
 }
 
-BEHAVIOUR(R32_an_error_of_the_source_ends_the_pipe_but_not_its_destination, tcp_wires) {
+BEHAVIOUR(R32_an_error_of_the_source_ends_the_pipe_but_not_its_destination, ip_wires) {
   Line line(world);
   std::string received;
   collect(line.end(), received);
@@ -366,7 +366,7 @@ BEHAVIOUR(R32_the_death_of_the_destination_ends_the_pipe_and_leaves_the_rest_unr
 }
 
 // The kernel would send SIGPIPE, which ends a process that does not expect it.
-BEHAVIOUR(R32_a_destination_that_goes_away_in_the_middle_of_bulk_costs_only_the_pipe, real_wires) {
+BEHAVIOUR(R32_a_destination_that_goes_away_in_the_middle_of_bulk_costs_only_the_pipe, all_wires) {
   Line line(world);
   line.out().on(event::error, [](const libnet::Error&) {});
   line.begin().on(event::error, [](const libnet::Error&) {});
@@ -465,7 +465,7 @@ BEHAVIOUR(R32_a_source_that_has_ended_ends_the_destination, all_wires) {
   world.run();
 }
 
-BEHAVIOUR(R32_a_pipe_may_lead_to_a_socket_that_connects_still, real_wires) {
+BEHAVIOUR(R32_a_pipe_may_lead_to_a_socket_that_connects_still, all_wires) {
   auto source = world.pair({.allow_half_open = true}, {.allow_half_open = true});
   libnet::Server server(world.io(), {.socket = {.allow_half_open = true}});
   std::string received;
@@ -513,7 +513,7 @@ void stall(World& world, Line& line) {
 
 }  // namespace
 
-BEHAVIOUR(R32_a_source_that_is_reset_while_its_pipe_waits_says_so, tcp_wires) {
+BEHAVIOUR(R32_a_source_that_is_reset_while_its_pipe_waits_says_so, ip_wires) {
   Line line(world);
   Outcome outcome;
   line.in().pipe(line.out(), {.end = false}, outcome.note());
@@ -551,7 +551,7 @@ BEHAVIOUR(R32_a_source_that_ended_while_its_pipe_waited_closes_when_the_pipe_is_
   }
 }
 
-BEHAVIOUR(R32_a_failing_source_does_not_wait_for_ever_for_its_pipe, tcp_wires) {
+BEHAVIOUR(R32_a_failing_source_does_not_wait_for_ever_for_its_pipe, ip_wires) {
   Line line(world, {.allow_half_open = true, .linger_time = 50ms});
   line.in().on(event::error, [](const libnet::Error&) {});
   Outcome outcome;
@@ -621,7 +621,7 @@ BEHAVIOUR(R32_urgent_data_in_the_middle_of_bulk_stops_nothing, tcp_wires) {
   }
 }
 
-BEHAVIOUR(R32_what_a_pipe_of_the_kernel_holds_is_nobodys_write, real_wires) {
+BEHAVIOUR(R32_what_a_pipe_of_the_kernel_holds_is_nobodys_write, all_wires) {
   Line line(world, {.allow_half_open = true, .high_water_mark = 1000, .max_buffered = 2000});
   line.in().pipe(line.out());
   stall(world, line);

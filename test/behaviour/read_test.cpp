@@ -81,7 +81,7 @@ BEHAVIOUR(B211_a_read_gives_at_most_one_block_awaited, all_wires) {
   world.run();
 }
 
-BEHAVIOUR(B211_a_read_that_waits_for_the_connection_awaited, real_wires) {
+BEHAVIOUR(B211_a_read_that_waits_for_the_connection_awaited, all_wires) {
   Server server(world.io());
   server.on(event::connection, [](Socket socket) { socket.end("welcome"); });
   world.listen(server);
@@ -110,7 +110,7 @@ BEHAVIOUR(B211_reads_without_a_connection_awaited, all_wires) {
   world.run();
 }
 
-BEHAVIOUR(B211_a_waiting_read_and_a_refused_connection_awaited, real_wires) {
+BEHAVIOUR(B211_a_waiting_read_and_a_refused_connection_awaited, all_wires) {
   world.await([](Socket reader, libnet::ConnectOptions options, bool is_tcp) -> asio::awaitable<void> {
     reader.connect(options);
     const error_code code = co_await read_code(reader);

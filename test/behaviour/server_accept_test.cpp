@@ -5,7 +5,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 
 #include "support/behaviour.hpp"
-#include "support/raw_socket.hpp"
+#include "support/visitor.hpp"
 
 using namespace libnet::test;
 using libnet::Chunk;
@@ -21,9 +21,9 @@ using libnet::SocketAddress;
 namespace {
 
 /// A client that has sent `text`.
-RawSocket client_saying(const Server& server, const std::string& text) {
+Visitor client_saying(World& world, const Server& server, const std::string& text) {
   const SocketAddress address = server.address().value();
-  RawSocket client(address.family());
+  Visitor client(world);
   BOOST_REQUIRE(client.connect(address) == 0);
   client.send(text);
   return client;
@@ -31,7 +31,7 @@ RawSocket client_saying(const Server& server, const std::string& text) {
 
 }  // namespace
 
-BEHAVIOUR(B226_several_accepts_are_served_in_order, real_wires) {
+BEHAVIOUR(B226_several_accepts_are_served_in_order, all_wires) {
   Server server(world.io());
   world.listen(server);
   Log log;
@@ -45,8 +45,8 @@ BEHAVIOUR(B226_several_accepts_are_served_in_order, real_wires) {
   BOOST_TEST(log.empty());
   world.settle();
   BOOST_TEST(log.empty());
-  std::vector<RawSocket> clients;
-  for (int i = 0; i < 3; ++i) clients.push_back(client_saying(server, std::to_string(i)));
+  std::vector<Visitor> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(client_saying(world, server, std::to_string(i)));
   world.run_until([&] { return log.size() == 3; });
   world.settle();
   expect(log, {"0", "1", "2"});
@@ -62,11 +62,11 @@ BEHAVIOUR(B226_several_accepts_are_served_in_order, real_wires) {
   expect(log, {"0", "1", "2", "3ECANCELED"});
 }
 
-BEHAVIOUR(B226_connections_nobody_asked_for_are_not_lost, real_wires) {
+BEHAVIOUR(B226_connections_nobody_asked_for_are_not_lost, all_wires) {
   Server server(world.io());
   world.listen(server);
-  std::vector<RawSocket> clients;
-  for (int i = 0; i < 5; ++i) clients.push_back(client_saying(server, std::to_string(i)));
+  std::vector<Visitor> clients;
+  for (int i = 0; i < 5; ++i) clients.push_back(client_saying(world, server, std::to_string(i)));
   world.settle();
   BOOST_TEST(server.connections() == 0u);
   world.await([](Server waiting) -> asio::awaitable<void> {
@@ -80,11 +80,11 @@ BEHAVIOUR(B226_connections_nobody_asked_for_are_not_lost, real_wires) {
   }(server));
 }
 
-BEHAVIOUR(B226_a_listener_gets_what_waits_in_the_backlog, real_wires) {
+BEHAVIOUR(B226_a_listener_gets_what_waits_in_the_backlog, all_wires) {
   Server server(world.io());
   world.listen(server);
-  std::vector<RawSocket> clients;
-  for (int i = 0; i < 100; ++i) clients.push_back(client_saying(server, "x"));
+  std::vector<Visitor> clients;
+  for (int i = 0; i < 100; ++i) clients.push_back(client_saying(world, server, "x"));
   world.settle();
   int connections = 0;
   server.once(event::connection, [&](const Socket&) { ++connections; });
@@ -94,7 +94,7 @@ BEHAVIOUR(B226_a_listener_gets_what_waits_in_the_backlog, real_wires) {
   world.run_until([&] { return connections == 100; });
 }
 
-BEHAVIOUR(B226_close_aborts_the_waiting_accepts_awaited, real_wires) {
+BEHAVIOUR(B226_close_aborts_the_waiting_accepts_awaited, all_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
     Server server(here.io());
     co_await server.async_listen(here.listen_options());
@@ -107,7 +107,7 @@ BEHAVIOUR(B226_close_aborts_the_waiting_accepts_awaited, real_wires) {
   }(world));
 }
 
-BEHAVIOUR(B226_a_cancelled_accept_takes_no_connection, real_wires) {
+BEHAVIOUR(B226_a_cancelled_accept_takes_no_connection, all_wires) {
   Server server(world.io());
   world.listen(server);
   for (const auto type :
@@ -124,20 +124,20 @@ BEHAVIOUR(B226_a_cancelled_accept_takes_no_connection, real_wires) {
     BOOST_TEST(log.empty());
     world.settle();
     expect(log, {"ECANCELED"});
-    const RawSocket client = client_saying(server, "x");
+    const Visitor client = client_saying(world, server, "x");
     world.run_until([&] { return log.size() == 2; });
     expect(log, {"ECANCELED", "accepted"});
   }
 }
 
-BEHAVIOUR(B226_an_accept_cancelled_by_the_one_before_leaves_its_connection_to_the_next, real_wires) {
+BEHAVIOUR(B226_an_accept_cancelled_by_the_one_before_leaves_its_connection_to_the_next, all_wires) {
   Server server(world.io());
   world.listen(server);
   asio::cancellation_signal signal;
   Log log;
   // Both connections wait already; the first completion cancels the second accept.
-  std::vector<RawSocket> clients;
-  for (int i = 0; i < 2; ++i) clients.push_back(client_saying(server, std::to_string(i)));
+  std::vector<Visitor> clients;
+  for (int i = 0; i < 2; ++i) clients.push_back(client_saying(world, server, std::to_string(i)));
   std::vector<Socket> accepted;
   server.async_accept([&](error_code code, Socket socket) {
     log.push_back(code ? libnet::error_name(code) : "first");
@@ -159,7 +159,7 @@ BEHAVIOUR(B226_an_accept_cancelled_by_the_one_before_leaves_its_connection_to_th
   }(accepted[1]));
 }
 
-BEHAVIOUR(B226_an_accept_times_out_and_the_next_gets_the_connection, real_wires) {
+BEHAVIOUR(B226_an_accept_times_out_and_the_next_gets_the_connection, all_wires) {
   Server server(world.io());
   world.listen(server);
   world.use_manual_clock();
@@ -174,13 +174,13 @@ BEHAVIOUR(B226_an_accept_times_out_and_the_next_gets_the_connection, real_wires)
   BOOST_TEST(log.empty());
   world.advance(1s);
   expect(log, {"timed out"});
-  const RawSocket client = client_saying(server, "x");
+  const Visitor client = client_saying(world, server, "x");
   server.async_accept(note);
   world.run_until([&] { return log.size() == 2; });
   expect(log, {"timed out", "accepted"});
 }
 
-BEHAVIOUR(B253_accept_on_a_server_that_does_not_listen, real_wires) {
+BEHAVIOUR(B253_accept_on_a_server_that_does_not_listen, all_wires) {
   Server server(world.io());
   Log log;
   const auto note = [&log](error_code code, const Socket&) {
@@ -197,7 +197,7 @@ BEHAVIOUR(B253_accept_on_a_server_that_does_not_listen, real_wires) {
   expect(log, {"not running", "not running"});
 }
 
-BEHAVIOUR(B226_two_ways_to_accept_are_busy, real_wires) {
+BEHAVIOUR(B226_two_ways_to_accept_are_busy, all_wires) {
   Server server(world.io());
   world.listen(server);
   Log log;
@@ -217,7 +217,7 @@ BEHAVIOUR(B226_two_ways_to_accept_are_busy, real_wires) {
   server.async_accept(note);
   BOOST_TEST((thrown_by([&] { server.on(event::connection, listener); }) == Errc::busy));
   BOOST_TEST((thrown_by([&] { server.serve(handler); }) == Errc::busy));
-  const RawSocket client = client_saying(server, "x");
+  const Visitor client = client_saying(world, server, "x");
   world.run_until([&] { return log.size() == 2; });
   expect(log, {"busy", "accepted"});
 
@@ -229,22 +229,22 @@ BEHAVIOUR(B226_two_ways_to_accept_are_busy, real_wires) {
   expect(log, {"busy", "accepted", "busy"});
 }
 
-BEHAVIOUR(B231_the_last_handle_of_an_unused_server_closes_it, real_wires) {
+BEHAVIOUR(B231_the_last_handle_of_an_unused_server_closes_it, all_wires) {
   std::optional<Server> server(world.io());
   world.listen(*server);
   const SocketAddress address = server->address().value();
   world.settle();
-  BOOST_TEST(probe(address) == 0);
+  BOOST_TEST(probe(world, address) == 0);
   Server copy = *server;
   server.reset();
   world.settle();
-  BOOST_TEST(probe(address) == 0);
+  BOOST_TEST(probe(world, address) == 0);
   copy = Server();
   world.run();  // comes to its end
-  BOOST_TEST(probe(address) != 0);
+  BOOST_TEST(probe(world, address) != 0);
 }
 
-BEHAVIOUR(B231_a_listener_keeps_the_server, real_wires) {
+BEHAVIOUR(B231_a_listener_keeps_the_server, all_wires) {
   SocketAddress address;
   int connections = 0;
   {
@@ -257,13 +257,13 @@ BEHAVIOUR(B231_a_listener_keeps_the_server, real_wires) {
     address = server.address().value();
   }
   world.settle();
-  BOOST_TEST(probe(address) == 0);
+  BOOST_TEST(probe(world, address) == 0);
   world.run();
   BOOST_TEST(connections == 1);
-  BOOST_TEST(probe(address) != 0);
+  BOOST_TEST(probe(world, address) != 0);
 }
 
-BEHAVIOUR(B231_serve_keeps_the_server, real_wires) {
+BEHAVIOUR(B231_serve_keeps_the_server, all_wires) {
   SocketAddress address;
   {
     Server server(world.io());
@@ -276,15 +276,15 @@ BEHAVIOUR(B231_serve_keeps_the_server, real_wires) {
     address = server.address().value();
   }
   world.settle();
-  RawSocket client(address.family());
+  Visitor client(world);
   BOOST_TEST(client.connect(address) == 0);
   client.send("x");
   client.close();
   world.run();
-  BOOST_TEST(probe(address) != 0);
+  BOOST_TEST(probe(world, address) != 0);
 }
 
-BEHAVIOUR(B231_a_waiting_accept_keeps_the_server, real_wires) {
+BEHAVIOUR(B231_a_waiting_accept_keeps_the_server, all_wires) {
   SocketAddress address;
   int accepted = 0;
   {
@@ -294,15 +294,15 @@ BEHAVIOUR(B231_a_waiting_accept_keeps_the_server, real_wires) {
     server.async_accept([&](error_code code, const Socket&) { accepted += code ? 100 : 1; });
   }
   world.settle();
-  RawSocket client(address.family());
+  Visitor client(world);
   BOOST_TEST(client.connect(address) == 0);
   world.run_until([&] { return accepted == 1; });
   client.close();
   world.run();  // nothing keeps it any more
-  BOOST_TEST(probe(address) != 0);
+  BOOST_TEST(probe(world, address) != 0);
 }
 
-BEHAVIOUR(B232_the_last_handle_may_go_inside_a_listener, real_wires) {
+BEHAVIOUR(B232_the_last_handle_may_go_inside_a_listener, all_wires) {
   // Each kind of listener drops the last handle to its server, and with it what the listener captured.
   for (const std::string when : {"listening", "connection", "error", "close"}) {
     auto server = std::make_shared<Server>(world.io());
@@ -327,8 +327,8 @@ BEHAVIOUR(B232_the_last_handle_may_go_inside_a_listener, real_wires) {
     } else {
       world.listen(*server);
     }
-    std::optional<RawSocket> client;
-    if (when == "connection") client.emplace(client_saying(*server, "x"));
+    std::optional<Visitor> client;
+    if (when == "connection") client.emplace(client_saying(world, *server, "x"));
     Server last;
     if (when == "listening" || when == "connection") last = *server;  // to close it afterwards
     if (when == "close") server->close();
@@ -342,7 +342,7 @@ BEHAVIOUR(B232_the_last_handle_may_go_inside_a_listener, real_wires) {
   }
 }
 
-BEHAVIOUR(B232_R40_a_server_may_be_destroyed_inside_connection, real_wires) {
+BEHAVIOUR(B232_R40_a_server_may_be_destroyed_inside_connection, all_wires) {
   struct Program {
     explicit Program(asio::io_context& io) : server(io) {}
     Server server;

@@ -8,7 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "support/behaviour.hpp"
-#include "support/raw_socket.hpp"
+#include "support/visitor.hpp"
 
 using namespace libnet::test;
 using libnet::Chunk;
@@ -27,7 +27,8 @@ using libnet::SystemError;
 
 namespace {
 
-constexpr unsigned any_wire = static_cast<unsigned>(Wire::tcp4);  // for cases that choose their address themselves
+constexpr unsigned any_wire = static_cast<unsigned>(Wire::tcp4) |
+                              static_cast<unsigned>(Wire::memory);  // for cases that choose their address themselves
 constexpr unsigned unix_wire = static_cast<unsigned>(Wire::unix_path);
 
 int option(const Socket& socket, int level, int name) {
@@ -72,9 +73,9 @@ BEHAVIOUR(B2_B3_addresses_awaited, any_wire) {
     const libnet::ListenOptions nowhere_said{};
     co_await any.async_listen(nowhere_said);
     const SocketAddress address = any.address().value();
-    const bool has_ipv6 = probe(SocketAddress::ip("::1", address.port())) != EADDRNOTAVAIL;
+    const bool has_ipv6 = probe(here, SocketAddress::ip("::1", address.port())) != EADDRNOTAVAIL;
     BOOST_TEST(address.address() == (has_ipv6 ? "::" : "0.0.0.0"));
-    BOOST_TEST(probe(SocketAddress::ip("127.0.0.1", address.port())) == 0);
+    BOOST_TEST(probe(here, SocketAddress::ip("127.0.0.1", address.port())) == 0);
     Server four(here.io());
     co_await four.async_listen({.host = "127.0.0.1", .port = 0});
     BOOST_TEST(four.address()->address() == "127.0.0.1");
@@ -90,7 +91,7 @@ BEHAVIOUR(B2_B3_addresses_awaited, any_wire) {
   }(world));
 }
 
-BEHAVIOUR(B6_listening_tells_the_state_awaited, real_wires) {
+BEHAVIOUR(B6_listening_tells_the_state_awaited, all_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
     Server server(here.io());
     BOOST_TEST(!server.listening());
@@ -146,7 +147,7 @@ BEHAVIOUR(B30_B35_the_address_is_the_path_awaited, unix_wire) {
   }(world));
 }
 
-BEHAVIOUR(B41_ping_pong_and_destroy_as_on_tcp_awaited, real_wires) {
+BEHAVIOUR(B41_ping_pong_and_destroy_as_on_tcp_awaited, all_wires) {
   auto [client, server] = world.pair();
   world.spawn([](Socket socket) -> asio::awaitable<void> {
     while (const Chunk chunk = co_await socket.async_read()) {
@@ -191,7 +192,7 @@ BEHAVIOUR(B42_a_unix_socket_has_no_addresses_and_no_reset_awaited, unix_wire) {
   }(world));
 }
 
-BEHAVIOUR(B45_B46_a_limit_under_accepts_awaited, real_wires) {
+BEHAVIOUR(B45_B46_a_limit_under_accepts_awaited, all_wires) {
   std::vector<Socket> accepted;
   Server server(world.io());
   server.max_connections(10);
@@ -221,7 +222,7 @@ BEHAVIOUR(B45_B46_a_limit_under_accepts_awaited, real_wires) {
   }(world, server, accepted));
 }
 
-BEHAVIOUR(B49_B50_a_closed_connection_frees_its_place_awaited, real_wires) {
+BEHAVIOUR(B49_B50_a_closed_connection_frees_its_place_awaited, all_wires) {
   std::vector<Socket> accepted;
   Server server(world.io());
   server.max_connections(1);
@@ -244,7 +245,7 @@ BEHAVIOUR(B49_B50_a_closed_connection_frees_its_place_awaited, real_wires) {
   }(world, server, accepted));
 }
 
-BEHAVIOUR(B53_a_handler_closes_its_server_and_goes_on_awaited, real_wires) {
+BEHAVIOUR(B53_a_handler_closes_its_server_and_goes_on_awaited, all_wires) {
   Server server(world.io());
   server.serve([server](Socket socket) mutable -> asio::awaitable<void> {
     server.close();
@@ -262,7 +263,7 @@ BEHAVIOUR(B53_a_handler_closes_its_server_and_goes_on_awaited, real_wires) {
   BOOST_TEST(!server.listening());
 }
 
-BEHAVIOUR(B54_close_right_after_a_connect_awaited, real_wires) {
+BEHAVIOUR(B54_close_right_after_a_connect_awaited, all_wires) {
   Server server(world.io());
   world.listen(server);
   world.settle();
@@ -276,7 +277,7 @@ BEHAVIOUR(B54_close_right_after_a_connect_awaited, real_wires) {
   BOOST_TEST((outcome == error_code(expected, boost::system::system_category())));
 }
 
-BEHAVIOUR(B55_close_twice_awaited, real_wires) {
+BEHAVIOUR(B55_close_twice_awaited, all_wires) {
   Server server(world.io());
   Recorder recorder;
   recorder.watch(server, "server");
@@ -309,7 +310,7 @@ BEHAVIOUR(B57_B192_options_of_the_server_apply_to_what_is_accepted_awaited, real
   }(world));
 }
 
-BEHAVIOUR(B58_close_of_the_server_precedes_that_of_its_last_socket_awaited, real_wires) {
+BEHAVIOUR(B58_close_of_the_server_precedes_that_of_its_last_socket_awaited, all_wires) {
   Log log;
   Server server(world.io());
   world.listen(server);
@@ -328,7 +329,7 @@ BEHAVIOUR(B58_close_of_the_server_precedes_that_of_its_last_socket_awaited, real
   expect(log, {"server", "accepted"});
 }
 
-BEHAVIOUR(B243_sockets_lists_the_open_connections_awaited, real_wires) {
+BEHAVIOUR(B243_sockets_lists_the_open_connections_awaited, all_wires) {
   std::vector<Socket> accepted;
   Server server(world.io());
   world.listen(server);

@@ -1,7 +1,7 @@
 #include <memory>
 
 #include "support/behaviour.hpp"
-#include "support/raw_socket.hpp"
+#include "support/visitor.hpp"
 
 using namespace libnet::test;
 using libnet::Errc;
@@ -39,7 +39,7 @@ Connected connect_to(World& world, Server server) {
 
 }  // namespace
 
-BEHAVIOUR(B13_listen_right_after_close, real_wires) {
+BEHAVIOUR(B13_listen_right_after_close, all_wires) {
   Server server(world.io());
   Recorder recorder;
   recorder.watch(server, "server");
@@ -49,7 +49,7 @@ BEHAVIOUR(B13_listen_right_after_close, real_wires) {
   server.close([&](error_code code) { recorder.note(code ? "server:refused" : "server:callback"); });
   server.listen(world.listen_options(), [&] { recorder.note("server:again"); });
   BOOST_TEST(server.listening());
-  BOOST_TEST(probe(old) == nobody_there(world));
+  BOOST_TEST(probe(world, old) == nobody_there(world));
   Connected second = connect_to(world, server);
   expect(recorder.of("server"), {"listening", "listening", "again"});  // the first generation has a connection still
   first.client.destroy();
@@ -65,7 +65,7 @@ BEHAVIOUR(B13_listen_right_after_close, real_wires) {
   expect(recorder.of("server"), {"listening", "listening", "again", "close", "callback", "close", "second callback"});
 }
 
-BEHAVIOUR(B13_listen_right_after_close_awaited, real_wires) {
+BEHAVIOUR(B13_listen_right_after_close_awaited, all_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
     Server server(here.io());
     co_await server.async_listen(here.listen_options());
@@ -79,7 +79,7 @@ BEHAVIOUR(B13_listen_right_after_close_awaited, real_wires) {
   }(world));
 }
 
-BEHAVIOUR(B14_listen_again_from_the_close_listener, real_wires) {
+BEHAVIOUR(B14_listen_again_from_the_close_listener, all_wires) {
   Server server(world.io());
   Log log;
   server.on(event::connection, [](const Socket&) {});
@@ -102,7 +102,7 @@ BEHAVIOUR(B14_listen_again_from_the_close_listener, real_wires) {
   BOOST_TEST(server.listener_count(event::listening) == 0u);
 }
 
-BEHAVIOUR(B14_listen_again_from_the_close_callback, real_wires) {
+BEHAVIOUR(B14_listen_again_from_the_close_callback, all_wires) {
   Server server(world.io());
   Recorder recorder;
   int connections = 0;
@@ -117,7 +117,7 @@ BEHAVIOUR(B14_listen_again_from_the_close_callback, real_wires) {
   world.run_until([&] { return connections == 1; });  // the listeners are still there
 }
 
-BEHAVIOUR(B14_listen_again_after_the_awaited_close, real_wires) {
+BEHAVIOUR(B14_listen_again_after_the_awaited_close, all_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
     Server server(here.io());
     Recorder recorder;
@@ -131,7 +131,7 @@ BEHAVIOUR(B14_listen_again_after_the_awaited_close, real_wires) {
   }(world));
 }
 
-BEHAVIOUR(B29_close_of_a_server_that_does_not_listen, real_wires) {
+BEHAVIOUR(B29_close_of_a_server_that_does_not_listen, all_wires) {
   Server server(world.io());
   Recorder recorder;
   recorder.watch(server, "server");
@@ -142,7 +142,7 @@ BEHAVIOUR(B29_close_of_a_server_that_does_not_listen, real_wires) {
   expect(recorder.of("server"), {"close", "not running"});
 }
 
-BEHAVIOUR(B29_close_of_a_server_that_does_not_listen_awaited, real_wires) {
+BEHAVIOUR(B29_close_of_a_server_that_does_not_listen_awaited, all_wires) {
   Server server(world.io());
   Recorder recorder;
   recorder.watch(server, "server");
@@ -155,7 +155,7 @@ BEHAVIOUR(B29_close_of_a_server_that_does_not_listen_awaited, real_wires) {
   expect(recorder.of("server"), {"close"});
 }
 
-BEHAVIOUR(B29_the_retry_of_nodes_documentation, real_wires) {
+BEHAVIOUR(B29_the_retry_of_nodes_documentation, all_wires) {
   Server taken(world.io());
   world.listen(taken);
   const SocketAddress address = taken.address().value();
@@ -184,7 +184,7 @@ BEHAVIOUR(B29_the_retry_of_nodes_documentation, real_wires) {
   BOOST_TEST((server.address() == address));
 }
 
-BEHAVIOUR(B52_close_lets_open_connections_go_on, real_wires) {
+BEHAVIOUR(B52_close_lets_open_connections_go_on, all_wires) {
   Server server(world.io());
   Recorder recorder;
   recorder.watch(server, "server");
@@ -195,7 +195,7 @@ BEHAVIOUR(B52_close_lets_open_connections_go_on, real_wires) {
   recorder.watch(first.accepted, "first");
   recorder.watch(second.accepted, "second");
   server.close([&] { recorder.note("server:callback"); });
-  BOOST_TEST(probe(address) == nobody_there(world));
+  BOOST_TEST(probe(world, address) == nobody_there(world));
   first.client.write("still here");
   world.run_until([&] { return recorder.received("first") == "still here"; });
   first.client.end();
@@ -206,7 +206,7 @@ BEHAVIOUR(B52_close_lets_open_connections_go_on, real_wires) {
   expect(recorder.of("server"), {"listening", "close", "callback"});
 }
 
-BEHAVIOUR(B52_close_waits_for_open_connections_awaited, real_wires) {
+BEHAVIOUR(B52_close_waits_for_open_connections_awaited, all_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
     Server server(here.io());
     co_await server.async_listen(here.listen_options());
@@ -225,7 +225,7 @@ BEHAVIOUR(B52_close_waits_for_open_connections_awaited, real_wires) {
   }(world));
 }
 
-BEHAVIOUR(B53_close_inside_connection, real_wires) {
+BEHAVIOUR(B53_close_inside_connection, all_wires) {
   Server server(world.io());
   Recorder recorder;
   Socket accepted;
@@ -248,7 +248,7 @@ BEHAVIOUR(B53_close_inside_connection, real_wires) {
   expect(recorder.of("server"), {"listening", "close"});
 }
 
-BEHAVIOUR(B54_close_right_after_a_connect, real_wires) {
+BEHAVIOUR(B54_close_right_after_a_connect, all_wires) {
   Server server(world.io());
   server.on(event::connection, [](const Socket&) { BOOST_ERROR("accepted"); });
   world.listen(server);
@@ -262,7 +262,7 @@ BEHAVIOUR(B54_close_right_after_a_connect, real_wires) {
   expect(recorder.of("client"), {world.is_unix() ? "error(ENOENT)" : "error(ECONNREFUSED)", "close(true)"});
 }
 
-BEHAVIOUR(B55_close_twice, real_wires) {
+BEHAVIOUR(B55_close_twice, all_wires) {
   Server server(world.io());
   Recorder recorder;
   recorder.watch(server, "server");
@@ -277,7 +277,7 @@ BEHAVIOUR(B55_close_twice, real_wires) {
   expect(recorder.of("server"), {"listening", "close", "first", "second not running"});
 }
 
-BEHAVIOUR(B58_close_of_the_server_precedes_that_of_its_last_socket, real_wires) {
+BEHAVIOUR(B58_close_of_the_server_precedes_that_of_its_last_socket, all_wires) {
   Server server(world.io());
   Recorder recorder;
   recorder.watch(server, "server");
@@ -291,7 +291,7 @@ BEHAVIOUR(B58_close_of_the_server_precedes_that_of_its_last_socket, real_wires) 
   expect(recorder.log(), {"server:listening", "server:close", "accepted:close(false)"});
 }
 
-BEHAVIOUR(B58_close_of_the_server_precedes_that_of_its_last_socket_in_a_listener, real_wires) {
+BEHAVIOUR(B58_close_of_the_server_precedes_that_of_its_last_socket_in_a_listener, all_wires) {
   Server server(world.io());
   Recorder recorder;
   recorder.watch(server, "server");
@@ -305,7 +305,7 @@ BEHAVIOUR(B58_close_of_the_server_precedes_that_of_its_last_socket_in_a_listener
   expect(recorder.log(), {"server:listening", "accepted:data(1)", "server:close", "accepted:close(false)"});
 }
 
-BEHAVIOUR(R44_the_port_can_be_bound_again_at_once, real_wires) {
+BEHAVIOUR(R44_the_port_can_be_bound_again_at_once, all_wires) {
   Server server(world.io());
   server.on(event::connection, [](const Socket&) {});
   world.listen(server);
@@ -330,7 +330,7 @@ BEHAVIOUR(R44_the_port_can_be_bound_again_at_once, real_wires) {
   }
 }
 
-BEHAVIOUR(R44_the_port_can_be_bound_again_at_once_with_an_accept_pending, real_wires) {
+BEHAVIOUR(R44_the_port_can_be_bound_again_at_once_with_an_accept_pending, all_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
     Server server(here.io());
     co_await server.async_listen(here.listen_options());

@@ -2,7 +2,7 @@
 #include <memory>
 
 #include "support/behaviour.hpp"
-#include "support/raw_socket.hpp"
+#include "support/visitor.hpp"
 
 using namespace libnet::test;
 using libnet::Errc;
@@ -18,7 +18,8 @@ using libnet::SocketAddress;
 
 namespace {
 
-constexpr unsigned any_wire = static_cast<unsigned>(Wire::tcp4);  // for cases that choose their address themselves
+constexpr unsigned any_wire = static_cast<unsigned>(Wire::tcp4) |
+                              static_cast<unsigned>(Wire::memory);  // for cases that choose their address themselves
 
 /// To listen where `server` does. Views point into `address`.
 ListenOptions same_place(const SocketAddress& address, std::string& kept) {
@@ -39,7 +40,7 @@ void expect_connectable(World& world, Server server) {
 
 }  // namespace
 
-BEHAVIOUR(B1_the_system_picks_a_port, tcp_wires) {
+BEHAVIOUR(B1_the_system_picks_a_port, ip_wires) {
   Server server(world.io());
   const std::string host = world.listen_options().host.data();
   server.listen({.host = host});
@@ -53,7 +54,7 @@ BEHAVIOUR(B1_the_system_picks_a_port, tcp_wires) {
   BOOST_TEST(second.address().value().port() != server.address().value().port());
 }
 
-BEHAVIOUR(B1_the_system_picks_a_port_awaited, tcp_wires) {
+BEHAVIOUR(B1_the_system_picks_a_port_awaited, ip_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
     const std::string host(here.listen_options().host);
     Server server(here.io());
@@ -69,15 +70,15 @@ BEHAVIOUR(B2_without_host_all_addresses_of_both_families, any_wire) {
   Server server(world.io());
   server.listen();
   const SocketAddress address = server.address().value();
-  if (probe(SocketAddress::ip("::1", address.port())) == EADDRNOTAVAIL) {
+  if (probe(world, SocketAddress::ip("::1", address.port())) == EADDRNOTAVAIL) {
     BOOST_TEST(address.address() == "0.0.0.0");
     BOOST_TEST(address.family_name() == "IPv4");
   } else {
     BOOST_TEST(address.address() == "::");
     BOOST_TEST(address.family_name() == "IPv6");
-    BOOST_TEST(probe(SocketAddress::ip("::1", address.port())) == 0);
+    BOOST_TEST(probe(world, SocketAddress::ip("::1", address.port())) == 0);
   }
-  BOOST_TEST(probe(SocketAddress::ip("127.0.0.1", address.port())) == 0);
+  BOOST_TEST(probe(world, SocketAddress::ip("127.0.0.1", address.port())) == 0);
 }
 
 BEHAVIOUR(B3_address_is_what_was_asked_for, any_wire) {
@@ -97,20 +98,20 @@ BEHAVIOUR(B3_address_is_what_was_asked_for, any_wire) {
   BOOST_TEST(six.listening());
 }
 
-BEHAVIOUR(B4_clients_may_connect_before_the_loop_runs, real_wires) {
+BEHAVIOUR(B4_clients_may_connect_before_the_loop_runs, all_wires) {
   Server server(world.io());
   int connections = 0;
   server.on(event::connection, [&](const Socket&) { ++connections; });
   world.listen(server);
   BOOST_TEST(server.address().has_value());
   BOOST_TEST(server.listening());
-  RawSocket client(server.address().value().family());
+  Visitor client(world);
   BOOST_TEST(client.connect(server.address().value()) == 0);
   BOOST_TEST(connections == 0);
   world.run_until([&] { return connections == 1; });
 }
 
-BEHAVIOUR(B5_listening_comes_later_and_once, real_wires) {
+BEHAVIOUR(B5_listening_comes_later_and_once, all_wires) {
   Server server(world.io());
   Recorder recorder;
   recorder.watch(server, "server");
@@ -124,7 +125,7 @@ BEHAVIOUR(B5_listening_comes_later_and_once, real_wires) {
   expect(recorder.log(), {"server:listening", "server:callback", "server:close"});
 }
 
-BEHAVIOUR(B5_listening_comes_later_and_once_awaited, real_wires) {
+BEHAVIOUR(B5_listening_comes_later_and_once_awaited, all_wires) {
   Server server(world.io());
   Recorder recorder;
   recorder.watch(server, "server");
@@ -140,7 +141,7 @@ BEHAVIOUR(B5_listening_comes_later_and_once_awaited, real_wires) {
   expect(recorder.of("server"), {"listening"});
 }
 
-BEHAVIOUR(B6_listening_tells_the_state, real_wires) {
+BEHAVIOUR(B6_listening_tells_the_state, all_wires) {
   Server server(world.io());
   BOOST_TEST(!server.listening());
   bool in_callback = false;
@@ -155,7 +156,7 @@ BEHAVIOUR(B6_listening_tells_the_state, real_wires) {
   BOOST_TEST(!server.listening());
 }
 
-BEHAVIOUR(B7_close_and_get_connections_take_what_the_caller_likes, real_wires) {
+BEHAVIOUR(B7_close_and_get_connections_take_what_the_caller_likes, all_wires) {
   Server server(world.io());
   int calls = 0;
   world.listen(server);
@@ -177,7 +178,7 @@ BEHAVIOUR(B7_close_and_get_connections_take_what_the_caller_likes, real_wires) {
   world.run();
 }
 
-BEHAVIOUR(B8_close_right_after_listen, real_wires) {
+BEHAVIOUR(B8_close_right_after_listen, all_wires) {
   Server server(world.io());
   Recorder recorder;
   recorder.watch(server, "server");
@@ -187,7 +188,7 @@ BEHAVIOUR(B8_close_right_after_listen, real_wires) {
   expect(recorder.of("server"), {"close"});
 }
 
-BEHAVIOUR(B8_close_right_after_listen_awaited, real_wires) {
+BEHAVIOUR(B8_close_right_after_listen_awaited, all_wires) {
   Server server(world.io());
   Recorder recorder;
   recorder.watch(server, "server");
@@ -198,7 +199,7 @@ BEHAVIOUR(B8_close_right_after_listen_awaited, real_wires) {
   expect(recorder.of("server"), {"ECANCELED", "close"});
 }
 
-BEHAVIOUR(B10_a_taken_address_is_an_error_event, real_wires) {
+BEHAVIOUR(B10_a_taken_address_is_an_error_event, all_wires) {
   Server first(world.io());
   world.listen(first);
   const SocketAddress address = first.address().value();
@@ -222,7 +223,7 @@ BEHAVIOUR(B10_a_taken_address_is_an_error_event, real_wires) {
   expect_connectable(world, first);
 }
 
-BEHAVIOUR(B10_a_taken_address_is_an_error_awaited, real_wires) {
+BEHAVIOUR(B10_a_taken_address_is_an_error_awaited, all_wires) {
   Server first(world.io());
   world.listen(first);
   Server second(world.io());
@@ -245,7 +246,7 @@ BEHAVIOUR(B10_a_taken_address_is_an_error_awaited, real_wires) {
   expect(recorder.of("second"), {"error(EADDRINUSE)", "error(EADDRINUSE)"});
 }
 
-BEHAVIOUR(B11_listen_again_after_it_failed, real_wires) {
+BEHAVIOUR(B11_listen_again_after_it_failed, all_wires) {
   Server first(world.io());
   world.listen(first);
   std::string kept;
@@ -270,7 +271,7 @@ BEHAVIOUR(B11_listen_again_after_it_failed, real_wires) {
   expect_connectable(world, second);
 }
 
-BEHAVIOUR(B11_listen_again_before_the_failure_was_told, real_wires) {
+BEHAVIOUR(B11_listen_again_before_the_failure_was_told, all_wires) {
   Server first(world.io());
   world.listen(first);
   std::string kept;
@@ -284,7 +285,7 @@ BEHAVIOUR(B11_listen_again_before_the_failure_was_told, real_wires) {
   expect_connectable(world, second);
 }
 
-BEHAVIOUR(B11_listen_again_before_the_failure_was_told_awaited, real_wires) {
+BEHAVIOUR(B11_listen_again_before_the_failure_was_told_awaited, all_wires) {
   Server first(world.io());
   world.listen(first);
   std::string kept;
@@ -297,7 +298,7 @@ BEHAVIOUR(B11_listen_again_before_the_failure_was_told_awaited, real_wires) {
   expect(log, {"EADDRINUSE", "listening"});
 }
 
-BEHAVIOUR(B12_listen_while_listening_throws, real_wires) {
+BEHAVIOUR(B12_listen_while_listening_throws, all_wires) {
   Server server(world.io());
   Recorder recorder;
   recorder.watch(server, "server");
@@ -313,7 +314,7 @@ BEHAVIOUR(B12_listen_while_listening_throws, real_wires) {
   expect_connectable(world, server);
 }
 
-BEHAVIOUR(B12_listen_while_listening_is_refused_awaited, real_wires) {
+BEHAVIOUR(B12_listen_while_listening_is_refused_awaited, all_wires) {
   Server server(world.io());
   Log log;
   server.async_listen(world.listen_options(), [&](error_code code) { log.push_back("1" + code.message()); });

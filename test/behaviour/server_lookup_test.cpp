@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "support/behaviour.hpp"
-#include "support/raw_socket.hpp"
+#include "support/visitor.hpp"
 
 using namespace libnet::test;
 using libnet::Error;
@@ -22,7 +22,7 @@ using libnet::SocketAddress;
 
 namespace {
 
-constexpr unsigned any_wire = static_cast<unsigned>(Wire::tcp4);
+constexpr unsigned any_wire = static_cast<unsigned>(Wire::tcp4) | static_cast<unsigned>(Wire::memory);
 
 Lookup answering(const std::vector<std::string>& addresses) {
   return [addresses](std::string_view, const LookupOptions&, const LookupAnswer& answer) {
@@ -116,7 +116,7 @@ BEHAVIOUR(B23_link_local_addresses_are_passed_over_awaited, any_wire) {
     const Lookup lookup = answering({"fe80::1", "febf::1", "127.0.0.1"});
     const Server server = co_await libnet::async_listen(here.io(), named(lookup));
     BOOST_TEST(server.address()->address() == "127.0.0.1");
-    BOOST_TEST(probe(server.address().value()) == 0);
+    BOOST_TEST(probe(here, server.address().value()) == 0);
   }(world));
 }
 

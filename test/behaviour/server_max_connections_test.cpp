@@ -4,6 +4,7 @@
 
 #include "support/behaviour.hpp"
 #include "support/raw_socket.hpp"
+#include "support/visitor.hpp"
 
 using namespace libnet::test;
 using libnet::DropInfo;
@@ -35,9 +36,9 @@ struct Limited {
 };
 
 /// A client that the server has seen.
-RawSocket client_of(World& world, const Limited& limited) {
+Visitor client_of(World& world, const Limited& limited) {
   const SocketAddress address = limited.server.address().value();
-  RawSocket client(address.family());
+  Visitor client(world);
   BOOST_REQUIRE(client.connect(address) == 0);
   const std::size_t before = limited.seen();
   world.run_until([&] { return limited.seen() == before + 1; });
@@ -46,7 +47,7 @@ RawSocket client_of(World& world, const Limited& limited) {
 
 }  // namespace
 
-BEHAVIOUR(B45_the_first_ten_are_served, real_wires) {
+BEHAVIOUR(B45_the_first_ten_are_served, all_wires) {
   Limited limited(world, 10);
   Recorder recorder;
   std::vector<Socket> clients;
@@ -72,25 +73,25 @@ BEHAVIOUR(B45_the_first_ten_are_served, real_wires) {
   world.run_until([&] { return closed == 20; });
 }
 
-BEHAVIOUR(B46_a_limit_set_later_counts_from_the_next_connection_on, real_wires) {
+BEHAVIOUR(B46_a_limit_set_later_counts_from_the_next_connection_on, all_wires) {
   Limited limited(world, std::nullopt);
   BOOST_TEST(!limited.server.max_connections().has_value());
-  const RawSocket first = client_of(world, limited);
-  const RawSocket second = client_of(world, limited);
+  const Visitor first = client_of(world, limited);
+  const Visitor second = client_of(world, limited);
   BOOST_TEST(limited.accepted.size() == 2u);
   limited.server.max_connections(1);
   BOOST_TEST(limited.server.max_connections().value() == 1u);
-  const RawSocket third = client_of(world, limited);
+  const Visitor third = client_of(world, limited);
   BOOST_TEST(limited.accepted.size() == 2u);
   BOOST_TEST(limited.server.connections() == 2u);
   limited.server.max_connections(std::nullopt);
-  const RawSocket fourth = client_of(world, limited);
+  const Visitor fourth = client_of(world, limited);
   BOOST_TEST(limited.accepted.size() == 3u);
 }
 
-BEHAVIOUR(B47_drop_tells_both_addresses, real_wires) {
+BEHAVIOUR(B47_drop_tells_both_addresses, all_wires) {
   Limited limited(world, 0);
-  const RawSocket client = client_of(world, limited);
+  const Visitor client = client_of(world, limited);
   BOOST_TEST_REQUIRE(limited.dropped.size() == 1u);
   const DropInfo& info = limited.dropped.front();
   if (world.is_unix()) {
@@ -104,7 +105,7 @@ BEHAVIOUR(B47_drop_tells_both_addresses, real_wires) {
   }
 }
 
-BEHAVIOUR(B47_drop_can_be_waited_for_awaited, real_wires) {
+BEHAVIOUR(B47_drop_can_be_waited_for_awaited, all_wires) {
   world.await([](World& here) -> asio::awaitable<void> {
     Server server(here.io());
     server.max_connections(0);
@@ -119,7 +120,7 @@ BEHAVIOUR(B47_drop_can_be_waited_for_awaited, real_wires) {
   }(world));
 }
 
-BEHAVIOUR(B48_zero_refuses_all_and_a_waiting_accept_goes_on_waiting, real_wires) {
+BEHAVIOUR(B48_zero_refuses_all_and_a_waiting_accept_goes_on_waiting, all_wires) {
   Server server(world.io());
   int dropped = 0;
   server.on(event::drop, [&](const DropInfo&) { ++dropped; });
@@ -131,19 +132,19 @@ BEHAVIOUR(B48_zero_refuses_all_and_a_waiting_accept_goes_on_waiting, real_wires)
     accepted = std::move(socket);
   });
   const SocketAddress address = server.address().value();
-  RawSocket refused(address.family());
+  Visitor refused(world);
   BOOST_REQUIRE(refused.connect(address) == 0);
   world.run_until([&] { return dropped == 1; });
   world.settle();
   BOOST_TEST(!accepted.has_value());
   server.max_connections(1);
-  RawSocket taken(address.family());
+  Visitor taken(world);
   BOOST_REQUIRE(taken.connect(address) == 0);
   world.run_until([&] { return accepted.has_value(); });
   BOOST_TEST(dropped == 1);
 }
 
-BEHAVIOUR(B48_zero_refuses_all_under_serve_awaited, real_wires) {
+BEHAVIOUR(B48_zero_refuses_all_under_serve_awaited, all_wires) {
   Server server(world.io());
   int dropped = 0;
   server.on(event::drop, [&](const DropInfo&) { ++dropped; });
@@ -154,22 +155,22 @@ BEHAVIOUR(B48_zero_refuses_all_under_serve_awaited, real_wires) {
   });
   world.listen(server);
   const SocketAddress address = server.address().value();
-  RawSocket refused(address.family());
+  Visitor refused(world);
   BOOST_REQUIRE(refused.connect(address) == 0);
   world.run_until([&] { return dropped == 1; });
   server.close();
 }
 
-BEHAVIOUR(B49_a_closed_connection_frees_its_place, real_wires) {
+BEHAVIOUR(B49_a_closed_connection_frees_its_place, all_wires) {
   Limited limited(world, 1);
-  const RawSocket zero = client_of(world, limited);
-  const RawSocket one = client_of(world, limited);
+  const Visitor zero = client_of(world, limited);
+  const Visitor one = client_of(world, limited);
   BOOST_TEST(limited.accepted.size() == 1u);
   limited.accepted.front().destroy();
   world.run_until([&] { return limited.server.connections() == 0; });
-  const RawSocket two = client_of(world, limited);
+  const Visitor two = client_of(world, limited);
   BOOST_TEST(limited.accepted.size() == 2u);
-  const RawSocket three = client_of(world, limited);
+  const Visitor three = client_of(world, limited);
   BOOST_TEST(limited.accepted.size() == 2u);
   BOOST_TEST(limited.dropped.size() == 2u);
 }

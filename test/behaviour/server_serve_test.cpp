@@ -64,7 +64,7 @@ class LogText {
 
 }  // namespace
 
-BEHAVIOUR(B227_one_coroutine_a_connection, real_wires) {
+BEHAVIOUR(B227_one_coroutine_a_connection, all_wires) {
   Server server(world.io());
   int started = 0;
   server.serve([&started](Socket socket) -> asio::awaitable<void> {
@@ -86,7 +86,7 @@ BEHAVIOUR(B227_one_coroutine_a_connection, real_wires) {
   BOOST_TEST(answered == 20);
 }
 
-BEHAVIOUR(B227_serve_may_come_before_and_after_listen, real_wires) {
+BEHAVIOUR(B227_serve_may_come_before_and_after_listen, all_wires) {
   const auto handler = [](Socket socket) -> asio::awaitable<void> { co_await socket.async_write("served"); };
   Server before(world.io());
   before.serve(handler);
@@ -101,7 +101,7 @@ BEHAVIOUR(B227_serve_may_come_before_and_after_listen, real_wires) {
   world.run();
 }
 
-BEHAVIOUR(B227_R38_a_capturing_lambda_lives_until_its_last_coroutine_ends, real_wires) {
+BEHAVIOUR(B227_R38_a_capturing_lambda_lives_until_its_last_coroutine_ends, all_wires) {
   Gate gate(world.io());
   std::weak_ptr<std::string> watched;
   int running = 0;
@@ -128,7 +128,7 @@ BEHAVIOUR(B227_R38_a_capturing_lambda_lives_until_its_last_coroutine_ends, real_
   BOOST_TEST(watched.expired());
 }
 
-BEHAVIOUR(B227_a_return_closes_whatever_copies_and_listeners_exist, real_wires) {
+BEHAVIOUR(B227_a_return_closes_whatever_copies_and_listeners_exist, all_wires) {
   Server server(world.io());
   Recorder recorder;
   std::vector<Socket> kept;
@@ -146,7 +146,7 @@ BEHAVIOUR(B227_a_return_closes_whatever_copies_and_listeners_exist, real_wires) 
   BOOST_TEST(recorder.count("accepted:close(false)") == 1u);
 }
 
-BEHAVIOUR(B227_an_exception_costs_that_socket_alone, real_wires) {
+BEHAVIOUR(B227_an_exception_costs_that_socket_alone, all_wires) {
   Server server(world.io());
   Gate gate(world.io());
   Recorder recorder;
@@ -187,7 +187,7 @@ BEHAVIOUR(B227_an_exception_costs_that_socket_alone, real_wires) {
   expect(recorder.of("good"), {"finish", "end", "close(false)"});
 }
 
-BEHAVIOUR(B227_a_SystemError_is_the_socket_s_error, real_wires) {
+BEHAVIOUR(B227_a_SystemError_is_the_socket_s_error, all_wires) {
   Server server(world.io());
   Recorder recorder;
   bool reported = false;
@@ -208,7 +208,7 @@ BEHAVIOUR(B227_a_SystemError_is_the_socket_s_error, real_wires) {
   BOOST_TEST(recorder.count("accepted:close(true)") == 1u);
 }
 
-BEHAVIOUR(B227_an_exception_before_the_first_await_counts_as_well, real_wires) {
+BEHAVIOUR(B227_an_exception_before_the_first_await_counts_as_well, all_wires) {
   // The handler is a plain function here that throws instead of returning a coroutine.
   Server server(world.io());
   int reported = 0;
@@ -228,7 +228,7 @@ BEHAVIOUR(B227_an_exception_before_the_first_await_counts_as_well, real_wires) {
   BOOST_TEST(reported == 3);
 }
 
-BEHAVIOUR(B227_a_handler_error_that_nobody_hears_is_logged_once, real_wires) {
+BEHAVIOUR(B227_a_handler_error_that_nobody_hears_is_logged_once, all_wires) {
   LogText log;
   Server server(world.io());
   server.serve([&server](const Socket&) -> asio::awaitable<void> {
@@ -245,7 +245,7 @@ BEHAVIOUR(B227_a_handler_error_that_nobody_hears_is_logged_once, real_wires) {
   BOOST_TEST(std::count(text.begin(), text.end(), '\n') == 1);
 }
 
-BEHAVIOUR(B227_C10_a_throwing_connection_listener_costs_that_socket_alone, real_wires) {
+BEHAVIOUR(B227_C10_a_throwing_connection_listener_costs_that_socket_alone, all_wires) {
   Server server(world.io());
   Recorder recorder;
   recorder.watch(server, "server");
@@ -271,7 +271,7 @@ BEHAVIOUR(B227_C10_a_throwing_connection_listener_costs_that_socket_alone, real_
   expect(recorder.of("server"), {"listening", "handler_error", "close"});
 }
 
-BEHAVIOUR(B228_async_close_waits_for_the_handlers, real_wires) {
+BEHAVIOUR(B228_async_close_waits_for_the_handlers, all_wires) {
   Server server(world.io());
   Gate gate(world.io());
   Log log;
@@ -299,7 +299,7 @@ BEHAVIOUR(B228_async_close_waits_for_the_handlers, real_wires) {
   expect(log, {"started", "ended", "closed"});
 }
 
-BEHAVIOUR(B228_a_handler_may_close_its_server, real_wires) {
+BEHAVIOUR(B228_a_handler_may_close_its_server, all_wires) {
   Server server(world.io());
   bool closed = false;
   server.serve([&](Socket socket) -> asio::awaitable<void> {
@@ -315,7 +315,7 @@ BEHAVIOUR(B228_a_handler_may_close_its_server, real_wires) {
   BOOST_TEST(closed);
 }
 
-BEHAVIOUR(B227_serve_goes_on_when_the_server_listens_again, real_wires) {
+BEHAVIOUR(B227_serve_goes_on_when_the_server_listens_again, all_wires) {
   Server server(world.io());
   int served = 0;
   server.serve([&served](Socket socket) -> asio::awaitable<void> {
@@ -334,7 +334,7 @@ BEHAVIOUR(B227_serve_goes_on_when_the_server_listens_again, real_wires) {
   BOOST_TEST(served == 3);
 }
 
-BEHAVIOUR(B229_sockets_of_serve_are_half_open_unless_told_otherwise, real_wires) {
+BEHAVIOUR(B229_sockets_of_serve_are_half_open_unless_told_otherwise, all_wires) {
   Server server(world.io());
   server.serve([](Socket socket) -> asio::awaitable<void> {
     BOOST_TEST(socket.allow_half_open());

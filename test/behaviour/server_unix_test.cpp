@@ -282,7 +282,7 @@ BEHAVIOUR(B37_the_file_is_gone_by_close_awaited, unix_wire) {
   }(world));
 }
 
-BEHAVIOUR(B41_ping_pong_end_and_close_as_on_tcp, real_wires) {
+BEHAVIOUR(B41_ping_pong_end_and_close_as_on_tcp, all_wires) {
   Server server(world.io());
   Recorder recorder;
   server.on(event::connection, [&](Socket socket) {
@@ -313,7 +313,7 @@ BEHAVIOUR(B41_ping_pong_end_and_close_as_on_tcp, real_wires) {
   expect(recorder.of("server"), {"connect", "ready", "end", "finish", "close(false)"});
 }
 
-BEHAVIOUR(B41_destroy_as_on_tcp, real_wires) {
+BEHAVIOUR(B41_destroy_as_on_tcp, all_wires) {
   auto [client, server] = world.pair();
   Recorder recorder;
   recorder.watch(client, "client");

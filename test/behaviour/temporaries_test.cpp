@@ -116,7 +116,7 @@ BEHAVIOUR(B208_tokens_that_are_temporaries, all_wires) {
   }(client, server));
 }
 
-BEHAVIOUR(B208_options_with_views_of_temporary_strings, real_wires) {
+BEHAVIOUR(B208_options_with_views_of_temporary_strings, all_wires) {
   world.await([](World& home) -> asio::awaitable<void> {
     const auto listen = home.listen_options();
     const std::string host(listen.host);
@@ -148,7 +148,7 @@ BEHAVIOUR(B208_options_with_views_of_temporary_strings, real_wires) {
   world.run();
 }
 
-BEHAVIOUR(B208_free_async_listen, real_wires) {
+BEHAVIOUR(B208_free_async_listen, all_wires) {
   world.await([](World& home) -> asio::awaitable<void> {
     const auto first = home.listen_options();
     const Server server = co_await libnet::async_listen(

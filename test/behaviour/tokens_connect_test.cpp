@@ -7,7 +7,7 @@ using libnet::Socket;
 
 // B206, B207: everything that connects and listens, with every kind of token.
 
-BEHAVIOUR(B206_async_connect, real_wires) {
+BEHAVIOUR(B206_async_connect, all_wires) {
   const Server server = listening_server(world);
   prove_with_every_token(world, [&world, &server] {
     const Socket socket(world.io());
@@ -17,7 +17,7 @@ BEHAVIOUR(B206_async_connect, real_wires) {
   });
 }
 
-BEHAVIOUR(B206_async_connect_that_fails, real_wires) {
+BEHAVIOUR(B206_async_connect_that_fails, all_wires) {
   prove_with_every_token(world, [&world] {
     const Socket socket(world.io());
     const auto options = world.refusing_options();
@@ -28,7 +28,7 @@ BEHAVIOUR(B206_async_connect_that_fails, real_wires) {
   });
 }
 
-BEHAVIOUR(B206_free_async_connect, real_wires) {
+BEHAVIOUR(B206_free_async_connect, all_wires) {
   const Server server = listening_server(world);
   prove_with_every_token(world, [&world, &server] {
     const auto options = world.connect_options(server);
@@ -39,7 +39,7 @@ BEHAVIOUR(B206_free_async_connect, real_wires) {
   });
 }
 
-BEHAVIOUR(B206_free_async_connect_with_socket_options, real_wires) {
+BEHAVIOUR(B206_free_async_connect_with_socket_options, all_wires) {
   const Server server = listening_server(world);
   prove_with_every_token(world, [&world, &server] {
     const auto options = world.connect_options(server);
@@ -49,7 +49,7 @@ BEHAVIOUR(B206_free_async_connect_with_socket_options, real_wires) {
   });
 }
 
-BEHAVIOUR(B206_async_listen, real_wires) {
+BEHAVIOUR(B206_async_listen, all_wires) {
   prove_with_every_token(world, [&world] {
     const Server server(world.io());
     const auto options = world.listen_options();
@@ -58,7 +58,7 @@ BEHAVIOUR(B206_async_listen, real_wires) {
   });
 }
 
-BEHAVIOUR(B206_async_listen_that_fails, real_wires) {
+BEHAVIOUR(B206_async_listen_that_fails, all_wires) {
   const Server first = listening_server(world);
   prove_with_every_token(world, [&world, &first] {
     const Server server(world.io());
@@ -69,7 +69,7 @@ BEHAVIOUR(B206_async_listen_that_fails, real_wires) {
   });
 }
 
-BEHAVIOUR(B206_free_async_listen, real_wires) {
+BEHAVIOUR(B206_free_async_listen, all_wires) {
   prove_with_every_token(world, [&world] {
     const auto options = world.listen_options();
     return trial(START(libnet::async_listen(world.io(), options, TOKEN), &world, options),
@@ -77,7 +77,7 @@ BEHAVIOUR(B206_free_async_listen, real_wires) {
   });
 }
 
-BEHAVIOUR(B206_free_async_listen_with_server_options, real_wires) {
+BEHAVIOUR(B206_free_async_listen_with_server_options, all_wires) {
   prove_with_every_token(world, [&world] {
     const auto options = world.listen_options();
     return trial(

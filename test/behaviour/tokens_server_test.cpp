@@ -8,7 +8,7 @@ using libnet::Socket;
 
 // B206, B207: what a listening server does, with every kind of token.
 
-BEHAVIOUR(B206_async_accept, real_wires) {
+BEHAVIOUR(B206_async_accept, all_wires) {
   const Server server = listening_server(world);
   prove_with_every_token(world, [&world, &server] {
     Socket client(world.io());
@@ -20,14 +20,14 @@ BEHAVIOUR(B206_async_accept, real_wires) {
   });
 }
 
-BEHAVIOUR(B206_async_accept_that_fails, real_wires) {
+BEHAVIOUR(B206_async_accept_that_fails, all_wires) {
   prove_with_every_token(world, [&world] {
     const Server server(world.io());
     return failing_trial(Errc::not_running, START(server.async_accept(TOKEN), server = server));
   });
 }
 
-BEHAVIOUR(B206_server_async_close, real_wires) {
+BEHAVIOUR(B206_server_async_close, all_wires) {
   prove_with_every_token(world, [&world] {
     const Server server = listening_server(world);
     return trial(START(server.async_close(TOKEN), server = server),
@@ -35,14 +35,14 @@ BEHAVIOUR(B206_server_async_close, real_wires) {
   });
 }
 
-BEHAVIOUR(B206_server_async_close_that_fails, real_wires) {
+BEHAVIOUR(B206_server_async_close_that_fails, all_wires) {
   prove_with_every_token(world, [&world] {
     const Server server(world.io());
     return failing_trial(Errc::not_running, START(server.async_close(TOKEN), server = server));
   });
 }
 
-BEHAVIOUR(B206_server_async_wait, real_wires) {
+BEHAVIOUR(B206_server_async_wait, all_wires) {
   prove_with_every_token(world, [&world] {
     const Server server(world.io());
     const auto options = world.listen_options();
@@ -53,7 +53,7 @@ BEHAVIOUR(B206_server_async_wait, real_wires) {
   });
 }
 
-BEHAVIOUR(B206_server_async_wait_with_arguments, real_wires) {
+BEHAVIOUR(B206_server_async_wait_with_arguments, all_wires) {
   prove_with_every_token(world, [&world] {
     Server server(world.io());
     server.serve([](Socket) -> asio::awaitable<void> {
@@ -71,7 +71,7 @@ BEHAVIOUR(B206_server_async_wait_with_arguments, real_wires) {
   });
 }
 
-BEHAVIOUR(B206_async_get_connections, real_wires) {
+BEHAVIOUR(B206_async_get_connections, all_wires) {
   prove_with_every_token(world, [&world] {
     const Server server = listening_server(world);
     return trial(START(server.async_get_connections(TOKEN), server = server),

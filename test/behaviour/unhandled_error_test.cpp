@@ -86,7 +86,7 @@ BEHAVIOUR(C9_R59_a_connection_that_nobody_watches_fails, all_wires) {
   check_no_line(lines);
 }
 
-BEHAVIOUR(C9_a_reset_that_nobody_hears, tcp_wires) {
+BEHAVIOUR(C9_a_reset_that_nobody_hears, ip_wires) {
   Lines lines;
   auto [client, server] = world.pair();
   client.reset();
@@ -96,7 +96,7 @@ BEHAVIOUR(C9_a_reset_that_nobody_hears, tcp_wires) {
   check_that_the_loop_goes_on(world);
 }
 
-BEHAVIOUR(C9_a_refused_connection_that_nobody_watches, real_wires) {
+BEHAVIOUR(C9_a_refused_connection_that_nobody_watches, all_wires) {
   Lines lines;
   {
     const Socket socket = libnet::connect(world.io(), world.refusing_options());
@@ -137,7 +137,7 @@ BEHAVIOUR(C9_a_write_after_the_end_without_callback, all_wires) {
   check_one_line(lines, "unhandled error");
 }
 
-BEHAVIOUR(C9_a_server_that_cannot_listen, real_wires) {
+BEHAVIOUR(C9_a_server_that_cannot_listen, all_wires) {
   Lines lines;
   Server first(world.io());
   world.listen(first);
@@ -249,7 +249,7 @@ BEHAVIOUR(B210_listeners_hear_an_error_that_an_operation_received, all_wires) {
   check_no_line(lines);
 }
 
-BEHAVIOUR(B210_a_refused_connect_that_was_awaited_is_not_logged, real_wires) {
+BEHAVIOUR(B210_a_refused_connect_that_was_awaited_is_not_logged, all_wires) {
   Lines lines;
   const auto nowhere = world.refusing_options();
   world.await([](Socket socket, libnet::ConnectOptions where) -> asio::awaitable<void> {
@@ -388,7 +388,7 @@ BEHAVIOUR(C10_exceptions_from_error_and_close_listeners, all_wires) {
   check_that_the_loop_goes_on(world);
 }
 
-BEHAVIOUR(B173_C10_a_connection_listener_that_throws_costs_that_socket, real_wires) {
+BEHAVIOUR(B173_C10_a_connection_listener_that_throws_costs_that_socket, all_wires) {
   for (const bool reported : {true, false}) {
     Lines lines;
     Server server(world.io());
@@ -431,7 +431,7 @@ BEHAVIOUR(B173_C10_a_connection_listener_that_throws_costs_that_socket, real_wir
   }
 }
 
-BEHAVIOUR(B173_R60_a_serve_handler_that_throws_costs_that_socket_awaited, real_wires) {
+BEHAVIOUR(B173_R60_a_serve_handler_that_throws_costs_that_socket_awaited, all_wires) {
   for (const bool reported : {true, false}) {
     Lines lines;
     Server server(world.io());
@@ -463,7 +463,7 @@ BEHAVIOUR(B173_R60_a_serve_handler_that_throws_costs_that_socket_awaited, real_w
   }
 }
 
-BEHAVIOUR(C10_a_listener_of_a_server_that_throws_is_logged, real_wires) {
+BEHAVIOUR(C10_a_listener_of_a_server_that_throws_is_logged, all_wires) {
   Lines lines;
   Server server(world.io());
   server.on(event::listening, [] { throw std::runtime_error("in listening"); });

@@ -38,7 +38,7 @@ asio::awaitable<void> next_turn(Socket socket) { co_await asio::post(socket.get_
 
 }  // namespace
 
-BEHAVIOUR(B126_B127_B128_B131_written_before_the_connection_is_up_awaited, real_wires) {
+BEHAVIOUR(B126_B127_B128_B131_written_before_the_connection_is_up_awaited, all_wires) {
   Server server(world.io());
   world.listen(server);
   world.spawn([](Server from) -> asio::awaitable<void> {
@@ -150,7 +150,7 @@ BEHAVIOUR(B240_destroying_inside_a_corked_scope_awaited, all_wires) {
   world.run();
 }
 
-BEHAVIOUR(B140_destroyed_before_it_connected_awaited, real_wires) {
+BEHAVIOUR(B140_destroyed_before_it_connected_awaited, all_wires) {
   Server server(world.io());
   world.listen(server);
   world.await([](World& here, const Server& to) -> asio::awaitable<void> {

@@ -12,7 +12,7 @@ using libnet::Socket;
 
 // High- and low-water marks, 'drain', and readers that are slower than writers.
 
-BEHAVIOUR(B132_false_at_the_default_mark, real_wires) {
+BEHAVIOUR(B132_false_at_the_default_mark, all_wires) {
   Server server(world.io());
   server.on(event::connection, [server](Socket socket) mutable {
     socket.on(event::data, [](Chunk) {});
@@ -31,7 +31,7 @@ BEHAVIOUR(B132_false_at_the_default_mark, real_wires) {
   BOOST_TEST(!client.need_drain());
 }
 
-BEHAVIOUR(B132_mark_zero_is_always_false_while_connecting, real_wires) {
+BEHAVIOUR(B132_mark_zero_is_always_false_while_connecting, all_wires) {
   Server server(world.io());
   server.on(event::connection, [server](Socket socket) mutable {
     socket.on(event::data, [](Chunk) {});
@@ -252,7 +252,7 @@ BEHAVIOUR(R28_bytes_count_when_write_is_called, all_wires) {
   world.run();
 }
 
-BEHAVIOUR(R30_buffered_is_user_space_only, real_wires) {
+BEHAVIOUR(R30_buffered_is_user_space_only, all_wires) {
   auto [client, server] = world.pair();
   server.pause();
   client.write(std::string(10'000, 'x'));

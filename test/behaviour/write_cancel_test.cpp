@@ -90,7 +90,7 @@ BEHAVIOUR(B217_C7_cancelled_before_it_started_awaited, all_wires) {
   }
 }
 
-BEHAVIOUR(B217_C7_cancelled_while_connecting_or_corked, real_wires) {
+BEHAVIOUR(B217_C7_cancelled_while_connecting_or_corked, all_wires) {
   libnet::Server server(world.io());
   std::string received;
   server.on(event::connection, [&, server](Socket socket) mutable {

@@ -218,7 +218,7 @@ BEHAVIOUR(R2_destroy_with_an_error, all_wires) { destroyed_with_an_error<Callbac
 BEHAVIOUR(R2_destroy_with_an_error_awaited, all_wires) { destroyed_with_an_error<Awaited>(world); }
 BEHAVIOUR(R2_write_timed_out, all_wires) { timed_out<Callbacks>(world); }
 BEHAVIOUR(R2_write_timed_out_awaited, all_wires) { timed_out<Awaited>(world); }
-BEHAVIOUR(R2_destroy_before_connect, real_wires) { destroyed_before_connect<Callbacks>(world); }
-BEHAVIOUR(R2_destroy_before_connect_awaited, real_wires) { destroyed_before_connect<Awaited>(world); }
-BEHAVIOUR(R2_failed_connect, real_wires) { failed_connect<Callbacks>(world); }
-BEHAVIOUR(R2_failed_connect_awaited, real_wires) { failed_connect<Awaited>(world); }
+BEHAVIOUR(R2_destroy_before_connect, all_wires) { destroyed_before_connect<Callbacks>(world); }
+BEHAVIOUR(R2_destroy_before_connect_awaited, all_wires) { destroyed_before_connect<Awaited>(world); }
+BEHAVIOUR(R2_failed_connect, all_wires) { failed_connect<Callbacks>(world); }
+BEHAVIOUR(R2_failed_connect_awaited, all_wires) { failed_connect<Awaited>(world); }

@@ -67,7 +67,7 @@ BEHAVIOUR(B139_write_after_destroy_awaited, all_wires) {
   world.run();
 }
 
-BEHAVIOUR(B140_destroyed_before_it_connected, real_wires) {
+BEHAVIOUR(B140_destroyed_before_it_connected, all_wires) {
   Server server(world.io());
   server.on(event::connection, [](const Socket&) {});
   world.listen(server);
@@ -195,7 +195,7 @@ BEHAVIOUR(B143_write_on_a_closed_socket, all_wires) {
   BOOST_TEST(recorder.log() == (Log{"client:end", "client:finish", "client:close(false)"}), per_element);
 }
 
-BEHAVIOUR(B143_write_on_a_socket_that_never_connected, real_wires) {
+BEHAVIOUR(B143_write_on_a_socket_that_never_connected, all_wires) {
   Socket socket(world.io());
   Recorder recorder;
   recorder.watch(socket, "socket");

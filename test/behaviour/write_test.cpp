@@ -23,7 +23,7 @@ void record_one(World& world, Server& server, Recorder& recorder) {
 
 }  // namespace
 
-BEHAVIOUR(B126_written_before_connect_goes_first, real_wires) {
+BEHAVIOUR(B126_written_before_connect_goes_first, all_wires) {
   Recorder recorder;
   Server server(world.io());
   record_one(world, server, recorder);
@@ -44,7 +44,7 @@ BEHAVIOUR(B126_written_before_connect_goes_first, real_wires) {
   BOOST_TEST(tally.all({}));
 }
 
-BEHAVIOUR(B127_callbacks_once_each_in_order_after_the_connect, real_wires) {
+BEHAVIOUR(B127_callbacks_once_each_in_order_after_the_connect, all_wires) {
   const std::size_t writes = world.wire() == Wire::tcp4 ? 500'000 : 50'000;
   Server server(world.io());
   std::size_t received = 0;
@@ -75,7 +75,7 @@ BEHAVIOUR(B127_callbacks_once_each_in_order_after_the_connect, real_wires) {
   BOOST_TEST(!before_connect);
 }
 
-BEHAVIOUR(B128_bytes_written_counts_queued_bytes_at_once, real_wires) {
+BEHAVIOUR(B128_bytes_written_counts_queued_bytes_at_once, all_wires) {
   Recorder recorder;
   Server server(world.io());
   record_one(world, server, recorder);
@@ -131,7 +131,7 @@ BEHAVIOUR(B129_bytes_written_of_two_corked_writes, all_wires) {
   BOOST_TEST((received == data + data));
 }
 
-BEHAVIOUR(B130_bytes_written_starts_again_for_a_reconnected_socket, real_wires) {
+BEHAVIOUR(B130_bytes_written_starts_again_for_a_reconnected_socket, all_wires) {
   Server server(world.io());
   std::size_t received = 0;
   server.on(event::connection,
@@ -158,7 +158,7 @@ BEHAVIOUR(B130_bytes_written_starts_again_for_a_reconnected_socket, real_wires) 
   BOOST_TEST(received == 30U);
 }
 
-BEHAVIOUR(B131_buffered_counts_the_queue, real_wires) {
+BEHAVIOUR(B131_buffered_counts_the_queue, all_wires) {
   Recorder recorder;
   Server server(world.io());
   record_one(world, server, recorder);
@@ -231,7 +231,7 @@ BEHAVIOUR(B138_cork_holds_and_uncork_releases, all_wires) {
   BOOST_TEST(recorder.received("server") == "pingpong");
 }
 
-BEHAVIOUR(B138_cork_before_the_connection, real_wires) {
+BEHAVIOUR(B138_cork_before_the_connection, all_wires) {
   Recorder recorder;
   Server server(world.io());
   record_one(world, server, recorder);

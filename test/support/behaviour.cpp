@@ -6,12 +6,10 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "core/connection.hpp"
 #include "reactor/loop.hpp"
 #include "support/case_report.hpp"
 #include "support/raw_socket.hpp"
-#include "support/record_transport.hpp"
-#include "transport/memory_transport.hpp"
+#include "support/world_network.hpp"
 
 namespace libnet::test {
 
@@ -25,15 +23,15 @@ std::string make_directory() {
   return pattern;
 }
 
-const char* loopback(Wire wire) { return wire == Wire::tcp4 ? "127.0.0.1" : "::1"; }
+const char* loopback(Wire wire) { return wire == Wire::tcp6 ? "::1" : "127.0.0.1"; }
 
 std::shared_ptr<reactor::Loop> loop_of(asio::io_context& io) { return reactor::Loop::of(io.get_executor()); }
 
-Socket adopt(asio::io_context& io, const SocketOptions& options, std::unique_ptr<transport::Transport> transport) {
-  auto* connection = new core::Connection(loop_of(io), options);
-  Socket socket = connection->handle();
-  connection->adopt(std::move(transport));
-  return socket;
+/// None for the wires of the kernel.
+std::shared_ptr<WorldNetwork> network_of(Wire wire) {
+  if (wire == Wire::memory) return std::make_shared<WorldNetwork>(WorldNetwork::Layer::bytes);
+  if (wire == Wire::record) return std::make_shared<WorldNetwork>(WorldNetwork::Layer::records);
+  return nullptr;
 }
 
 }  // namespace
@@ -51,8 +49,12 @@ std::string to_string(Setting setting) {
 }
 
 World::World(Setting setting)
-    : setting_(setting), io_(std::make_unique<asio::io_context>()), directory_(make_directory()) {
+    : setting_(setting),
+      network_(network_of(setting.wire)),
+      io_(std::make_unique<asio::io_context>()),
+      directory_(make_directory()) {
   use_reactor(*io_, setting.reactor);
+  if (network_) transport::use_network(*io_, network_);
 }
 
 World::~World() {
@@ -111,6 +113,7 @@ std::string World::new_path() { return directory_ + "/" + std::to_string(++paths
 // What follows sets cases up: it fails where it must, and counts as nothing that was proven.
 
 int World::reserve_port(bool shared) {
+  if (in_memory()) return memory_ports_++;
   RawSocket holder(Family::ipv6);
   if (shared) holder.share_address();
   if (holder.bind(SocketAddress::ip("::", 0)) != 0) BOOST_FAIL("no port to reserve");
@@ -121,7 +124,6 @@ int World::reserve_port(bool shared) {
 
 ListenOptions World::listen_options() {
   if (is_tcp()) return {.host = loopback(wire()), .port = reserve_port(true)};
-  if (!is_unix()) BOOST_FAIL("no server on this wire");
   kept_.push_back(std::make_unique<std::string>(new_path()));
   return {.path = *kept_.back()};
 }
@@ -146,7 +148,6 @@ ConnectOptions World::refusing_options() {
 ConnectOptions World::unused_options() { return {.host = loopback(wire()), .port = reserve_port(true)}; }
 
 World::Pair World::pair(const SocketOptions& client_options, const SocketOptions& accepted_options) {
-  if (!has_server()) return memory_pair(client_options, accepted_options);
   Server server(*io_, {.socket = accepted_options});
   Socket accepted;
   server.once(event::connection, [&accepted](Socket socket) { accepted = std::move(socket); });
@@ -157,26 +158,12 @@ World::Pair World::pair(const SocketOptions& client_options, const SocketOptions
   Socket client(*io_, client_options);
   const auto failing = client.scoped(client.on(event::error, fail));
   connect(client, server);
-  run_until([&] { return !failure.empty() || (accepted.native_handle() >= 0 && !client.connecting()); });
+  run_until([&] { return !failure.empty() || (!accepted.pending() && !client.connecting()); });
   if (!failure.empty()) BOOST_FAIL("no pair: " + failure);
   server.close();
   settle();
+  if (network_) memory_ends_ = {network_->last_connected(), network_->last_accepted()};
   return {std::move(client), std::move(accepted)};
-}
-
-World::Pair World::memory_pair(const SocketOptions& client_options, const SocketOptions& accepted_options) {
-  const auto loop = loop_of(*io_);
-  auto [first, second] = transport::MemoryTransport::pair(loop, loop);
-  memory_ends_ = {first.get(), second.get()};
-  std::unique_ptr<transport::Transport> left = std::move(first);
-  std::unique_ptr<transport::Transport> right = std::move(second);
-  if (wire() == Wire::record) {
-    left = std::make_unique<RecordTransport>(loop, std::move(left));
-    right = std::make_unique<RecordTransport>(loop, std::move(right));
-  }
-  Pair made{adopt(*io_, client_options, std::move(left)), adopt(*io_, accepted_options, std::move(right))};
-  settle();
-  return made;
 }
 
 void World::use_manual_clock() { loop_of(*io_)->use_manual_clock(); }

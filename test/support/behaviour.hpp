@@ -24,7 +24,8 @@ class MemoryTransport;
 
 namespace libnet::test {
 class RawSocket;
-}
+class WorldNetwork;
+}  // namespace libnet::test
 
 /// Where behaviour cases run: every case body runs once for each setting in which it applies.
 namespace libnet::test {
@@ -38,7 +39,8 @@ enum class Wire : std::uint8_t { tcp4 = 1, tcp6 = 2, unix_path = 4, memory = 8, 
 
 /// Sets of wires.
 inline constexpr unsigned tcp_wires = 1 | 2;
-inline constexpr unsigned real_wires = 1 | 2 | 4;  // what a Server listens on
+inline constexpr unsigned ip_wires = 1 | 2 | 8 | 16;  // with IP addresses: TCP, and what imitates it in memory
+inline constexpr unsigned real_wires = 1 | 2 | 4;     // of the kernel
 inline constexpr unsigned all_wires = 1 | 2 | 4 | 8 | 16;
 
 struct Setting {
@@ -56,10 +58,11 @@ class World {
   asio::io_context& io() { return *io_; }
   Wire wire() const { return setting_.wire; }
   ReactorKind reactor() const { return setting_.reactor; }
-  bool is_tcp() const { return wire() == Wire::tcp4 || wire() == Wire::tcp6; }
   bool is_unix() const { return wire() == Wire::unix_path; }
-  /// Whether a Server can listen on this wire (the others only make connected pairs).
-  bool has_server() const { return is_tcp() || is_unix(); }
+  /// TCP, or what imitates it in memory: addresses are IP addresses, and connections can be reset.
+  bool is_tcp() const { return !is_unix(); }
+  /// Whether the kernel has nothing to do with it.
+  bool in_memory() const { return network_ != nullptr; }
 
   /// Runs the loop until it has nothing to do; fails the case if that takes too long. Restarts the context before.
   void run();
@@ -95,6 +98,9 @@ class World {
   };
   Pair pair(const SocketOptions& client = {}, const SocketOptions& accepted = {});
 
+  /// The network of the memory and the record wire.
+  WorldNetwork& network() { return *network_; }
+
   /// Under the last pair of the memory or record wire: what a case shapes the bytes of. They live as long as its sockets.
   struct Ends {
     transport::MemoryTransport* client = nullptr;
@@ -107,18 +113,19 @@ class World {
   void advance(std::chrono::nanoseconds by);
 
  private:
-  Pair memory_pair(const SocketOptions& client, const SocketOptions& accepted);
   /// A port that the system picks, bound on all addresses of both families and not listening as long as this World
   /// lives: the system gives it to nobody else. A shared one can be bound to and listened on by whoever knows it and sets
   /// SO_REUSEADDR, as libnet does.
   int reserve_port(bool shared);
 
   Setting setting_;
+  std::shared_ptr<WorldNetwork> network_;  // outlives the context, as no other would either
   std::unique_ptr<asio::io_context> io_;
   std::string directory_;
   std::vector<std::unique_ptr<std::string>> kept_;
   std::vector<std::unique_ptr<RawSocket>> held_;
   int paths_ = 0;
+  int memory_ports_ = 20'000;
   Ends memory_ends_;
 };
 

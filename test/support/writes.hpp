@@ -15,7 +15,7 @@
 namespace libnet::test {
 
 /// More bytes than this wire takes without a reader.
-inline std::size_t more_than_fits(const World& world) { return (world.has_server() ? 8U : 1U) * 1024 * 1024; }
+inline std::size_t more_than_fits(const World& world) { return (world.in_memory() ? 1U : 8U) * 1024 * 1024; }
 
 /// Counts writes and their completions: who completed, when, with what.
 struct WriteTally {

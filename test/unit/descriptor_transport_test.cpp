@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <memory>
 #include <span>
@@ -11,6 +12,8 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -490,6 +493,46 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(resetting_a_unix_socket_closes_it, Sockets, Unix) 
   sockets.theirs->reset();
   BOOST_TEST(sockets.theirs->native_handle() == -1);
   BOOST_CHECK(sockets.read(*sockets.ours).status == Status::end);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(options_reach_the_socket, Sockets, Tcp) {
+  using namespace std::chrono_literals;
+  Sockets sockets;
+  const auto asked = [&](int level, int name) {
+    int value = -1;
+    socklen_t length = sizeof value;
+    ::getsockopt(sockets.ours->native_handle(), level, name, &value, &length);
+    return value;
+  };
+  sockets.ours->set_no_delay(true);
+  BOOST_TEST(asked(IPPROTO_TCP, TCP_NODELAY) == 1);
+  sockets.ours->set_no_delay(false);
+  BOOST_TEST(asked(IPPROTO_TCP, TCP_NODELAY) == 0);
+  const int count = asked(IPPROTO_TCP, TCP_KEEPCNT);
+  sockets.ours->set_keep_alive({.enable = true, .initial_delay = 7999ms, .interval = 5s, .count = 0});
+  BOOST_TEST(asked(SOL_SOCKET, SO_KEEPALIVE) == 1);
+  BOOST_TEST(asked(IPPROTO_TCP, TCP_KEEPIDLE) == 7);
+  BOOST_TEST(asked(IPPROTO_TCP, TCP_KEEPINTVL) == 5);
+  BOOST_TEST(asked(IPPROTO_TCP, TCP_KEEPCNT) == count);
+  sockets.ours->set_keep_alive({.enable = true, .initial_delay = 999ms, .interval = -1s, .count = 3});
+  BOOST_TEST(asked(IPPROTO_TCP, TCP_KEEPIDLE) == 7);
+  BOOST_TEST(asked(IPPROTO_TCP, TCP_KEEPINTVL) == 5);
+  BOOST_TEST(asked(IPPROTO_TCP, TCP_KEEPCNT) == 3);
+  sockets.ours->set_keep_alive({.enable = false, .initial_delay = 20s});
+  BOOST_TEST(asked(SOL_SOCKET, SO_KEEPALIVE) == 0);
+  BOOST_TEST(asked(IPPROTO_TCP, TCP_KEEPIDLE) == 7);
+  sockets.ours->set_type_of_service(0x10);
+  BOOST_TEST(asked(IPPROTO_IP, IP_TOS) == 0x10);
+  BOOST_TEST(sockets.ours->type_of_service().value() == 0x10);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(options_that_a_unix_socket_does_not_have_are_ignored, Sockets, Unix) {
+  Sockets sockets;
+  sockets.ours->set_no_delay(true);
+  sockets.ours->set_keep_alive({.enable = true});
+  sockets.ours->set_type_of_service(0x10);
+  BOOST_TEST(!sockets.ours->type_of_service().has_value());
+  BOOST_CHECK(Sockets::write(*sockets.ours, "x").status == Status::more);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(moves_megabytes_both_ways_at_once, Sockets, All) {

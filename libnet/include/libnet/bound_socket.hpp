@@ -8,7 +8,7 @@
 
 namespace libnet {
 
-namespace core {
+namespace transport {
 class Binding;
 }
 
@@ -52,11 +52,11 @@ class BoundSocket {
   }
 
  private:
-  friend class core::Binding;
+  friend class transport::Binding;
 
-  explicit BoundSocket(std::shared_ptr<core::Binding> binding) noexcept : binding_(std::move(binding)) {}
+  explicit BoundSocket(std::shared_ptr<transport::Binding> binding) noexcept : binding_(std::move(binding)) {}
 
-  std::shared_ptr<core::Binding> binding_;
+  std::shared_ptr<transport::Binding> binding_;
 };
 
 }  // namespace libnet

@@ -15,7 +15,7 @@
 #include "libnet/detail/requests.hpp"
 #include "libnet/server.hpp"
 #include "reactor/loop.hpp"
-#include "transport/transport.hpp"
+#include "transport/network.hpp"
 
 namespace libnet::core {
 
@@ -42,8 +42,8 @@ class Acceptor final : public EventSource {
   ListenerId add_listener(ServerEvent event, std::unique_ptr<detail::Callable> listener,
                           detail::ListenerTable::Place place, bool once);
 
-  bool listening() const noexcept { return shard_.listener().is_open(); }
-  std::optional<SocketAddress> address() const { return shard_.listener().address(); }
+  bool listening() const noexcept { return shard_.listening(); }
+  std::optional<SocketAddress> address() const { return shard_.address(); }
   /// From accept on, until they have closed.
   std::size_t connections() const noexcept;
   void set_max_connections(std::optional<std::size_t> limit) noexcept { max_connections_ = limit; }
@@ -54,14 +54,16 @@ class Acceptor final : public EventSource {
   void require(Stages stages, const LobbyLimits& limits = {});
   const Error& error() const noexcept { return error_; }
   Error describe(const error_code& code, Operation::Kind kind) const;
-  int native_handle() const noexcept { return shard_.listener().native_handle(); }
+  int native_handle() const noexcept { return shard_.native_handle(); }
 
   /// @name What a shard asks
   /// @{
   /// The running one.
   const std::shared_ptr<ListenSession>& session() const noexcept { return current_; }
   const ServerOptions& options() const noexcept { return *options_; }
-  const BlockList* block_list() const noexcept { return options_->block_list; }
+  bool blocks(const std::optional<SocketAddress>& remote) const noexcept {
+    return options_->block_list != nullptr && remote && options_->block_list->check(*remote);
+  }
   std::shared_ptr<const SocketOptions> socket_options() const noexcept { return {options_, &options_->socket}; }
   /// Somebody wants a connection.
   bool wanted() const noexcept { return somebody_accepts() || serves(); }

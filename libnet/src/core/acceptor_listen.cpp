@@ -40,6 +40,13 @@ void check_permissions(const detail::ListenRequest& request) {
   if (abstract) throw SystemError(Error(Errc::invalid_argument, "listen"));
 }
 
+transport::ListenerOptions listener_options(const detail::ListenRequest& request) {
+  return {.bind = {.ipv6_only = request.ipv6_only, .reuse_port = request.reuse_port},
+          .backlog = request.backlog,
+          .readable_all = request.readable_all,
+          .writable_all = request.writable_all};
+}
+
 }  // namespace
 
 void Acceptor::listen(const detail::ListenRequest& request) {
@@ -62,10 +69,10 @@ void Acceptor::open(const detail::ListenRequest& request) {
   if (request.failure) {
     opened(request.failure);
   } else if (request.fd) {
-    opened(shard_.listener().open(*request.fd, request));
+    opened(shard_.listen(*request.fd, listener_options(request)));
   } else if (request.bound) {
     const auto address = request.bound->address();
-    opened(shard_.listener().open(*request.bound, request), address ? &*address : nullptr);
+    opened(shard_.listen(*request.bound, listener_options(request)), address ? &*address : nullptr);
   } else if (!request.port && !request.path.empty()) {
     open_listener(SocketAddress::unix_socket(request.path), request);
   } else if (request.host.empty()) {
@@ -80,7 +87,7 @@ void Acceptor::open(const detail::ListenRequest& request) {
 /// All addresses: '::' for both families where IPv6 exists, else '0.0.0.0'.
 void Acceptor::open_any(std::uint16_t port, const detail::ListenRequest& request) {
   const SocketAddress address = SocketAddress::ip("::", port);
-  const error_code code = shard_.listener().open(address, request);
+  const error_code code = shard_.listen(address, listener_options(request));
   if (code == boost::system::errc::address_family_not_supported || code == boost::system::errc::address_not_available) {
     return open_listener(SocketAddress::ip("0.0.0.0", port), request);
   }
@@ -88,7 +95,7 @@ void Acceptor::open_any(std::uint16_t port, const detail::ListenRequest& request
 }
 
 void Acceptor::open_listener(const SocketAddress& address, const detail::ListenRequest& request) {
-  opened(shard_.listener().open(address, request), &address);
+  opened(shard_.listen(address, listener_options(request)), &address);
 }
 
 void Acceptor::opened(const error_code& code, const SocketAddress* address) {
@@ -98,9 +105,8 @@ void Acceptor::opened(const error_code& code, const SocketAddress* address) {
 }
 
 void Acceptor::look_up(const detail::ListenRequest& request) {
-  static const Lookup system(&system_lookup);
   lookup_ =
-      std::make_unique<HostLookup>(*loop_, request.lookup ? request.lookup : system, request.host, LookupOptions(),
+      std::make_unique<HostLookup>(*loop_, request.lookup, request.host, LookupOptions(),
                                    [this, request](const Error& error, const std::vector<LookupAddress>& addresses) {
                                      resolved(request, error, addresses);
                                    });

@@ -67,7 +67,7 @@ void Connector::finish(News news) {
 }
 
 void Connector::give_up(const error_code& code) {
-  for (const Running& running : running_) errors_[running.candidate] = running.attempt->describe(code);
+  for (const Running& running : running_) errors_[running.candidate] = describe(running, code);
   const auto tried = std::span<const Error>(errors_).first(std::min(next_, errors_.size()));
   if (tried.size() == 1) return finish(tried.front());
   finish(Error(code, ErrorInfo{.operation = "connect", .path = path(), .host = host(), .attempts = tried}));
@@ -98,10 +98,9 @@ int Connector::wanted_family() const noexcept {
 }
 
 void Connector::look_up() {
-  static const Lookup system(&system_lookup);
   const LookupOptions options{.family = wanted_family(), .hints = request_.hints, .all = tries_all()};
   lookup_ = std::make_unique<HostLookup>(
-      *loop_, request_.lookup ? request_.lookup : system, request_.host, options,
+      *loop_, request_.lookup, request_.host, options,
       [this](const Error& error, const std::vector<LookupAddress>& addresses) { resolved(error, addresses); });
 }
 
@@ -155,7 +154,7 @@ void Connector::order_candidates() {
 
 /// The newest attempt has had its time; it goes on beside the next one.
 void Connector::on_timer() {
-  tell(AttemptTimedOut{running_.back().attempt->address()});
+  tell(AttemptTimedOut{candidates_[running_.back().candidate]});
   may_start_next_ = true;
   loop_->schedule(*this);
 }
@@ -192,9 +191,8 @@ bool Connector::start_attempt() {
     return false;
   }
   if (address.family() != Family::unix_path) tell(AttemptStarted{address});
-  running_.push_back(
-      {std::make_unique<ConnectAttempt>(loop_, address, request_, static_cast<ConnectAttempt::Client&>(*this)),
-       candidate});
+  running_.push_back({transport::Network::of(*loop_).connect(loop_, address, source_for(address)), candidate});
+  running_.back().attempt->observe(this);
   const std::size_t before = running_.size();
   if (look_at(running_.back())) return true;
   may_start_next_ = running_.size() != before;
@@ -206,18 +204,33 @@ bool Connector::start_attempt() {
 
 /// Looks what has become of an attempt, and removes it if it failed. Returns true if it was the end.
 bool Connector::look_at(Running& running) {
-  error_code code = running.attempt->proceed();
+  Connected transport;
+  const error_code code = running.attempt->proceed(transport);
   if (code == boost::system::errc::operation_in_progress) return false;
   if (!code) {
-    Connected transport = running.attempt->take_transport(code);
-    if (!code) {
-      finish(std::move(transport));
-      return true;
-    }
+    finish(std::move(transport));
+    return true;
   }
-  candidate_failed(running.candidate, running.attempt->describe(code));
+  candidate_failed(running.candidate, describe(running, code));
   running_.erase(running_.begin() + (&running - running_.data()));
   return false;
+}
+
+/// What to bind to, by the request: where it names only a port or only an address, the rest is left to the network.
+transport::AttemptOptions Connector::source_for(const SocketAddress& address) const {
+  if (request_.bound) return {.local = {}, .bound = request_.bound};
+  if (address.family() == Family::unix_path || (request_.local_address.empty() && !request_.local_port)) return {};
+  const char* any = address.family() == Family::ipv6 ? "::" : "0.0.0.0";
+  return {.local = SocketAddress::ip(request_.local_address.empty() ? any : request_.local_address,
+                                     static_cast<std::uint16_t>(request_.local_port.value_or(0))),
+          .bound = {}};
+}
+
+Error Connector::describe(const Running& running, const error_code& code) const {
+  const auto& local = running.attempt->local_address();
+  return Error(code, ErrorInfo{.operation = "connect",
+                               .local_address = local ? &*local : nullptr,
+                               .remote_address = &candidates_[running.candidate]});
 }
 
 void Connector::candidate_failed(std::size_t candidate, const Error& error) {

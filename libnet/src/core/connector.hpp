@@ -8,7 +8,6 @@
 #include <variant>
 #include <vector>
 
-#include "core/connect_attempt.hpp"
 #include "core/host_lookup.hpp"
 #include "core/stop_request.hpp"
 #include "libnet/address.hpp"
@@ -16,6 +15,7 @@
 #include "libnet/detail/requests.hpp"
 #include "libnet/error.hpp"
 #include "reactor/loop.hpp"
+#include "transport/network.hpp"
 #include "transport/transport.hpp"
 
 namespace libnet::core {
@@ -26,7 +26,7 @@ inline constexpr std::chrono::milliseconds shortest_attempt{10};
 /// Makes one connection: looks the host up if it must, then tries its addresses until one answers, as RFC 8305 says: the
 /// families by turns, the next one when the one before has failed or has had its time; the first to succeed wins.
 /// What happens is queued as news; docs/design/0008 draws it. Destroying the connector gives up silently.
-class Connector final : private reactor::Task, private reactor::Timer, private ConnectAttempt::Client {
+class Connector final : private reactor::Task, private reactor::Timer, private transport::Attempt::Observer {
  public:
   struct AttemptStarted {
     SocketAddress address;
@@ -65,7 +65,7 @@ class Connector final : private reactor::Task, private reactor::Timer, private C
  private:
   class TimeLimit;
   struct Running {
-    std::unique_ptr<ConnectAttempt> attempt;
+    std::unique_ptr<transport::Attempt> attempt;
     std::size_t candidate;
   };
 
@@ -81,6 +81,8 @@ class Connector final : private reactor::Task, private reactor::Timer, private C
   void look_at_attempts();
   void start_attempts();
   bool start_attempt();
+  transport::AttemptOptions source_for(const SocketAddress& address) const;
+  Error describe(const Running& running, const error_code& code) const;
   bool look_at(Running& running);
   void candidate_failed(std::size_t candidate, const Error& error);
   void all_failed();

@@ -5,6 +5,8 @@
 
 #include <boost/asio/error.hpp>
 
+#include "transport/network.hpp"
+
 namespace libnet::core {
 
 namespace asio = boost::asio;
@@ -72,7 +74,11 @@ HostLookup::HostLookup(reactor::Loop& loop, const Lookup& lookup, const std::str
   state_->handler = std::move(handler);
   LookupAnswer answer(std::make_shared<LookupPromise>(state_));
   try {
-    lookup(host, options, answer);
+    if (lookup) {
+      lookup(host, options, answer);
+    } else {
+      transport::Network::of(loop).lookup(loop, host, options, answer);
+    }
   } catch (...) {
     const std::exception_ptr exception = std::current_exception();
     answer(Error(Errc::listener_threw, ErrorInfo{.operation = "lookup", .host = host, .exception = &exception}));

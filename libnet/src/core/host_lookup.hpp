@@ -16,7 +16,8 @@ class HostLookup {
  public:
   using Handler = std::function<void(const Error& error, std::vector<LookupAddress> addresses)>;
 
-  /// Calls `lookup` at once, and `handler` inside the loop, later. Without an error there is at least one address.
+  /// Asks `lookup` at once, or the loop's network if it is empty; calls `handler` inside the loop, later. Without an error
+  /// there is at least one address.
   HostLookup(reactor::Loop& loop, const Lookup& lookup, const std::string& host, const LookupOptions& options,
              Handler handler);
   HostLookup(const HostLookup&) = delete;

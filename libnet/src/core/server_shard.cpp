@@ -19,7 +19,6 @@ constexpr auto retry_interval = 100ms;
 
 /// The connection that failed is gone; the next one may be fine.
 bool concerns_one_connection(const error_code& code) {
-  if (code == Errc::ip_blocked) return true;
   if (code.category() != boost::system::system_category()) return false;
   switch (code.value()) {
     case ECONNABORTED:
@@ -39,7 +38,7 @@ bool concerns_one_connection(const error_code& code) {
 }  // namespace
 
 ServerShard::ServerShard(std::shared_ptr<reactor::Loop> loop, Acceptor& server)
-    : loop_(std::move(loop)), server_(server), listener_(loop_, *this) {}
+    : loop_(std::move(loop)), server_(server) {}
 
 ServerShard::~ServerShard() {
   while (!connections_.empty()) detail::List<Connection>::remove(connections_.front());
@@ -59,7 +58,7 @@ void ServerShard::look() {
 void ServerShard::on_lobby_news() { server_.shard_has_news(); }
 
 void ServerShard::stop_listening() noexcept {
-  listener_.close();
+  listener_.reset();
   retry_.reset();
   look_ = false;
   leftovers_ = holds_guests();
@@ -114,12 +113,11 @@ bool ServerShard::take_from_lobby() {
 
 /// False if there is nothing to accept for now.
 bool ServerShard::accept_one() {
-  look_ = listener_.is_open() && server_.wanted();
+  look_ = listening() && server_.wanted();
   if (!look_) return false;
-  ListeningSocket::Accepted accepted;
-  const error_code code = listener_.accept(accepted, server_.block_list());
-  if (code) return nothing_accepted(code);
-  arrived(std::move(accepted.transport));
+  transport::Listener::Accepted accepted;
+  if (const error_code code = listener_->accept(accepted)) return nothing_accepted(code);
+  if (!server_.blocks(accepted.remote)) arrived(std::move(accepted.transport));
   return true;
 }
 

@@ -5,11 +5,11 @@
 #include <optional>
 #include <vector>
 
-#include "core/listening_socket.hpp"
 #include "core/lobby.hpp"
 #include "libnet/detail/intrusive_list.hpp"
 #include "libnet/socket.hpp"
 #include "reactor/loop.hpp"
+#include "transport/network.hpp"
 
 namespace libnet::core {
 
@@ -21,15 +21,23 @@ class Connection;
 /// Acceptor's.
 ///
 /// A server has one share so far, which takes its steps within those of the Acceptor.
-class ServerShard final : private ListeningSocket::Client, private Lobby::Client {
+class ServerShard final : private transport::Listener::Observer, private Lobby::Client {
  public:
   ServerShard(std::shared_ptr<reactor::Loop> loop, Acceptor& server);
   ServerShard(const ServerShard&) = delete;
   ServerShard& operator=(const ServerShard&) = delete;
   ~ServerShard();
 
-  ListeningSocket& listener() noexcept { return listener_; }
-  const ListeningSocket& listener() const noexcept { return listener_; }
+  /// Listens here: at an address, on a BoundSocket, or on a descriptor.
+  template <class Where>
+  error_code listen(const Where& where, const transport::ListenerOptions& options) {
+    const error_code code = transport::Network::of(*loop_).listen(loop_, where, options, listener_);
+    if (!code) listener_->observe(this);
+    return code;
+  }
+  bool listening() const noexcept { return listener_ != nullptr; }
+  std::optional<SocketAddress> address() const { return listener_ ? listener_->address() : std::nullopt; }
+  int native_handle() const noexcept { return listener_ ? listener_->native_handle() : -1; }
 
   /// What later accepted connections have to get through before they are handed out. No stages: no lobby.
   void require(std::shared_ptr<const Stages> stages, const LobbyLimits& limits);
@@ -75,9 +83,9 @@ class ServerShard final : private ListeningSocket::Client, private Lobby::Client
 
   std::shared_ptr<reactor::Loop> loop_;
   Acceptor& server_;
-  ListeningSocket listener_;
-  std::unique_ptr<Lobby> lobby_;          // of a server with stages
-  detail::List<Connection> connections_;  // handed out
+  std::unique_ptr<transport::Listener> listener_;  // while it listens
+  std::unique_ptr<Lobby> lobby_;                   // of a server with stages
+  detail::List<Connection> connections_;           // handed out
   std::unique_ptr<RetryTimer> retry_;
   bool look_ = false;       // the next accept may find a connection
   bool leftovers_ = false;  // since a close() the lobby may hold connections of an earlier session

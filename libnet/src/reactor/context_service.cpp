@@ -60,7 +60,10 @@ std::shared_ptr<Loop> Loop::of(const asio::any_io_executor& executor) {
 
 std::shared_ptr<Loop> ContextService::context_loop(asio::io_context& context, const asio::any_io_executor& executor) {
   const std::lock_guard lock(mutex_);
-  if (!context_loop_) context_loop_ = std::make_shared<Loop>(*this, waker(context), context, executor, kind());
+  if (!context_loop_) {
+    context_loop_ = std::make_shared<Loop>(*this, waker(context), context, executor, kind());
+    context_loop_->use_network(network_);
+  }
   return context_loop_;
 }
 
@@ -71,6 +74,7 @@ std::shared_ptr<Loop> ContextService::strand_loop(asio::io_context& context, con
   if (auto loop = entry.weak.lock()) return loop;
   try {
     auto loop = std::make_shared<Loop>(*this, waker(context), context, strand, ReactorKind::portable);
+    loop->use_network(network_);
     entry = {loop, loop.get()};
     return loop;
   } catch (...) {
@@ -97,6 +101,15 @@ void ContextService::choose(ReactorKind kind) {
   const std::lock_guard lock(mutex_);
   if (context_loop_ && context_loop_->kind() != kind) throw SystemError(Error(Errc::wrong_reactor, "use_reactor"));
   chosen_ = kind;
+}
+
+void ContextService::use_network(std::shared_ptr<transport::Network> network) {
+  const std::lock_guard lock(mutex_);
+  if (context_loop_) context_loop_->use_network(network);
+  for (const auto& entry : strand_loops_) {
+    if (const auto loop = entry.second.weak.lock()) loop->use_network(network);
+  }
+  network_ = std::move(network);
 }
 
 void ContextService::shutdown() noexcept {

@@ -35,6 +35,9 @@ class ContextService final : public asio::execution_context::service {
 
   void choose(ReactorKind kind);
 
+  /// The network of all loops, those that are there and those to come.
+  void use_network(std::shared_ptr<transport::Network> network);
+
  private:
   /// A loop lives as long as its objects. It keeps its strand, whose identity is therefore no other strand's meanwhile.
   struct StrandLoop {
@@ -49,6 +52,7 @@ class ContextService final : public asio::execution_context::service {
   std::mutex mutex_;
   std::optional<ReactorKind> chosen_;
   std::optional<Waker> waker_;  // before the loops, which use it to their end
+  std::shared_ptr<transport::Network> network_;
   std::shared_ptr<Loop> context_loop_;
   std::unordered_map<const void*, StrandLoop> strand_loops_;
 };

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -20,6 +21,10 @@
 #include "reactor/task.hpp"
 
 /// Readiness, the turn of the loop, the clock, and what keeps the loop running: all on a Boost.Asio io_context.
+namespace libnet::transport {
+class Network;
+}
+
 namespace libnet::reactor {
 
 namespace asio = boost::asio;
@@ -191,6 +196,10 @@ class Loop : public std::enable_shared_from_this<Loop> {
     return alive() && holding_work_ && !in_turn() && !turn_posted_ && !context_->stopped();
   }
 
+  /// The network that the loop's sockets use; null until it is chosen or first needed. The loop only keeps it.
+  const std::shared_ptr<transport::Network>& network() const noexcept { return network_; }
+  void use_network(std::shared_ptr<transport::Network> network) noexcept { network_ = std::move(network); }
+
   /// Counts the rounds of the ready list: what is scheduled in one round runs in a later one.
   std::uint64_t round() const noexcept { return round_; }
   /// Counts the turns: what may take only a share of each turn tells by it whether its share is used up.
@@ -240,12 +249,13 @@ class Loop : public std::enable_shared_from_this<Loop> {
   List<Task>* current_round_ = nullptr;  // tasks whose step has not come yet
   std::mutex objects_mutex_;             // locked for strands only
   List<LoopObject> objects_;
+  std::shared_ptr<transport::Network> network_;
   std::vector<HeapEntry> timers_;
   TimePoint now_{};
   TimePoint wake_time_ = TimePoint::max();
   std::int64_t work_ = 0;
   std::uint64_t round_ = 0;
-  int known_results_ = 0;                       // in this wake-up
+  int known_results_ = 0;  // in this wake-up
   std::uint64_t turn_ = 0;
   std::atomic<std::thread::id> last_thread_{};  // of the last turn
   std::atomic<bool> in_turn_{false};            // atomic only for calls from the wrong thread, which are then seen

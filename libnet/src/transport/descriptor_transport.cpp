@@ -2,16 +2,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstring>
 #include <utility>
 
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "transport/kernel_pipe.hpp"
 #include "transport/native.hpp"
+#include "transport/socket_calls.hpp"
 
 namespace libnet::transport {
 
@@ -19,28 +22,22 @@ namespace {
 
 bool blocks(int code) noexcept { return code == EAGAIN || code == EWOULDBLOCK; }
 
-/// A signal may interrupt a call before it moved anything.
-template <class Call>
-ssize_t uninterrupted(Call call) noexcept {
-  ssize_t result;
-  do {
-    result = call();
-  } while (result < 0 && errno == EINTR);
-  return result;
-}
-
 template <class NativeAddress>
 std::optional<SocketAddress> to_address(const NativeAddress& address) {
   return SocketAddress::from_native(reinterpret_cast<const sockaddr*>(&address), sizeof address);
 }
 
-using AddressQuery = int (*)(int, sockaddr*, socklen_t*);
+using AddressQuery = bool (*)(int, sockaddr*, socklen_t) noexcept;
 
 /// Leaves the address unset when the kernel does not know it (any more).
 template <class NativeAddress>
 void ask(AddressQuery query, int descriptor, NativeAddress& address) noexcept {
-  socklen_t length = sizeof address;
-  if (query(descriptor, reinterpret_cast<sockaddr*>(&address), &length) != 0) address = {};
+  if (!query(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address)) address = {};
+}
+
+/// Whole seconds, as the kernel counts keep-alive.
+int whole_seconds(std::chrono::milliseconds time) noexcept {
+  return static_cast<int>(std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(time).count()));
 }
 
 }  // namespace
@@ -63,8 +60,8 @@ error_code DescriptorTransport::start(const SocketAddress* remote) {
 
 void DescriptorTransport::note_addresses(const SocketAddress* remote) noexcept {
   if (kind_ == Kind::unix_stream) return;
-  ask(&::getsockname, descriptor_, local_);
-  if (remote == nullptr) return ask(&::getpeername, descriptor_, remote_);
+  ask(&transport::local_address, descriptor_, local_);
+  if (remote == nullptr) return ask(&transport::remote_address, descriptor_, remote_);
   sockaddr_storage storage;
   if (remote->to_native(storage) != 0) std::memcpy(&remote_, &storage, sizeof remote_);
 }
@@ -167,15 +164,8 @@ error_code DescriptorTransport::shutdown_write() {
   if (code != ENOTCONN) return remember(code);
   // The connection is gone. That alone is no failure (both sides may have ended), so it is not remembered.
   if (first_error_ != 0) return remembered();
-  const int pending = take_pending_error();
+  const int pending = take_pending_error(descriptor_);
   return pending != 0 ? remember(pending) : system_error(code);
-}
-
-/// The error that the kernel holds for the next call. It tells it only once.
-int DescriptorTransport::take_pending_error() const noexcept {
-  int pending = 0;
-  socklen_t length = sizeof pending;
-  return ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &pending, &length) == 0 ? pending : 0;
 }
 
 void DescriptorTransport::close() noexcept {
@@ -186,50 +176,44 @@ void DescriptorTransport::close() noexcept {
 }
 
 void DescriptorTransport::reset() noexcept {
-  if (descriptor_ >= 0 && kind_ == Kind::tcp) {
-    const linger discard{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &discard, sizeof discard);
-  }
+  if (descriptor_ >= 0 && kind_ == Kind::tcp) reset_on_close(descriptor_);
   close();
-}
-
-/// Options do not exist on every kind of socket; where one does not, it is ignored.
-void DescriptorTransport::set_option(int level, int name, int value) noexcept {
-  ::setsockopt(descriptor_, level, name, &value, sizeof value);
-}
-
-void DescriptorTransport::set_no_delay(bool enable) noexcept { set_option(IPPROTO_TCP, TCP_NODELAY, enable ? 1 : 0); }
-
-void DescriptorTransport::set_keep_alive(const KeepAlive& keep_alive) noexcept {
-  const auto seconds = [](std::chrono::milliseconds time) {
-    return static_cast<int>(std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(time).count()));
-  };
-  set_option(SOL_SOCKET, SO_KEEPALIVE, keep_alive.enable ? 1 : 0);
-  if (!keep_alive.enable) return;
-  if (const int idle = seconds(keep_alive.initial_delay)) set_option(IPPROTO_TCP, TCP_KEEPIDLE, idle);
-  if (const int interval = seconds(keep_alive.interval)) set_option(IPPROTO_TCP, TCP_KEEPINTVL, interval);
-  if (keep_alive.count > 0) set_option(IPPROTO_TCP, TCP_KEEPCNT, keep_alive.count);
-}
-
-/// An IPv6 socket sends IPv4 packets if its peer's address is mapped. An IPv4 socket does not know the second option.
-void DescriptorTransport::set_type_of_service(int value) noexcept {
-  set_option(IPPROTO_IP, IP_TOS, value);
-  set_option(IPPROTO_IPV6, IPV6_TCLASS, value);
-}
-
-std::optional<int> DescriptorTransport::type_of_service() const noexcept {
-  int value = 0;
-  const auto asked = [&](int level, int name) {
-    socklen_t length = sizeof value;
-    return ::getsockopt(descriptor_, level, name, &value, &length) == 0;
-  };
-  if (asked(IPPROTO_IPV6, IPV6_TCLASS) || asked(IPPROTO_IP, IP_TOS)) return value;
-  return std::nullopt;
 }
 
 std::optional<SocketAddress> DescriptorTransport::local_address() const { return to_address(local_); }
 
 std::optional<SocketAddress> DescriptorTransport::remote_address() const { return to_address(remote_); }
+
+// ---- Options
+
+void DescriptorTransport::set_no_delay(bool enable) noexcept {
+  set_option(descriptor_, IPPROTO_TCP, TCP_NODELAY, enable ? 1 : 0);
+}
+
+void DescriptorTransport::set_keep_alive(const KeepAlive& keep_alive) noexcept {
+  set_option(descriptor_, SOL_SOCKET, SO_KEEPALIVE, keep_alive.enable ? 1 : 0);
+  if (!keep_alive.enable) return;
+  if (const int idle = whole_seconds(keep_alive.initial_delay)) {
+    set_option(descriptor_, IPPROTO_TCP, TCP_KEEPIDLE, idle);
+  }
+  if (const int interval = whole_seconds(keep_alive.interval)) {
+    set_option(descriptor_, IPPROTO_TCP, TCP_KEEPINTVL, interval);
+  }
+  if (keep_alive.count > 0) set_option(descriptor_, IPPROTO_TCP, TCP_KEEPCNT, keep_alive.count);
+}
+
+/// An IPv6 socket sends IPv4 packets if its peer's address is mapped. An IPv4 socket does not know the second option.
+void DescriptorTransport::set_type_of_service(int value) noexcept {
+  set_option(descriptor_, IPPROTO_IP, IP_TOS, value);
+  set_option(descriptor_, IPPROTO_IPV6, IPV6_TCLASS, value);
+}
+
+std::optional<int> DescriptorTransport::type_of_service() const noexcept {
+  const std::optional<int> traffic_class = option(descriptor_, IPPROTO_IPV6, IPV6_TCLASS);
+  return traffic_class ? traffic_class : option(descriptor_, IPPROTO_IP, IP_TOS);
+}
+
+// ---- Errors
 
 /// Linux tells an error once and reports the end from then on: what was an error stays one.
 error_code DescriptorTransport::remember(int code) noexcept {

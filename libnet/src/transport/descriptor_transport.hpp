@@ -52,6 +52,7 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   void reset() noexcept override;
   bool can_reset() const noexcept override { return kind_ == Kind::tcp; }
 
+  /// A kind of socket that does not have the option ignores it.
   void set_no_delay(bool enable) noexcept override;
   void set_keep_alive(const KeepAlive& keep_alive) noexcept override;
   void set_type_of_service(int value) noexcept override;
@@ -67,7 +68,6 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   using NativeAddress = sockaddr_in6;
 
   void on_ready() override;
-  void set_option(int level, int name, int value) noexcept;
   void note_addresses(const SocketAddress* remote) noexcept;
   bool short_read_means_drained() const noexcept;
   ssize_t send(std::span<const iovec> buffers) const noexcept;
@@ -75,7 +75,6 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   Result failed_write(int code) noexcept;
   error_code remember(int code) noexcept;
   error_code remembered() const noexcept;
-  int take_pending_error() const noexcept;
 
   std::shared_ptr<reactor::Loop> loop_;
   Observer* observer_ = nullptr;

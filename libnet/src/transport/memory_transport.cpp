@@ -96,7 +96,7 @@ void MemoryTransport::run_task() {
 // ---- Reading
 
 Result MemoryTransport::try_read(std::span<std::byte> buffer) {
-  if (shape_->read_fault_.fires()) return failed(shape_->read_fault_.error_);
+  if (shape_->read_fault_.fires()) return failed(shape_->read_fault_.error());
   if (shape_->readable_held_) return {0, Status::would_block, {}};
   const std::size_t bytes = side().input.pop(buffer.first(std::min(buffer.size(), shape_->most_read_)));
   if (bytes == 0) return nothing_to_read();
@@ -111,7 +111,7 @@ Result MemoryTransport::nothing_to_read() noexcept {
 }
 
 Peek MemoryTransport::peek_end() {
-  if (shape_->read_fault_.is_next()) return {Waiting::error, failed(shape_->read_fault_.error_).error};
+  if (shape_->read_fault_.is_next()) return {Waiting::error, failed(shape_->read_fault_.error()).error};
   if (shape_->readable_held_) return {Waiting::nothing, {}};
   if (!side().input.empty()) return {Waiting::data, {}};
   const Result result = nothing_to_read();
@@ -122,7 +122,7 @@ Peek MemoryTransport::peek_end() {
 // ---- Writing
 
 Result MemoryTransport::try_write(std::span<const iovec> buffers) {
-  if (shape_->write_fault_.fires()) return failed(shape_->write_fault_.error_);
+  if (shape_->write_fault_.fires()) return failed(shape_->write_fault_.error());
   if (side().peer != Side::Peer::open) return failed(side().pending_error != 0 ? take_error() : system_error(EPIPE));
   if (side().output_ended) return failed(system_error(EPIPE));
   const std::size_t bytes = shape_->writable_held_ ? 0 : push(buffers);
@@ -144,7 +144,7 @@ std::size_t MemoryTransport::push(std::span<const iovec> buffers) {
 }
 
 error_code MemoryTransport::shutdown_write() {
-  if (shape_->shutdown_fault_.fires()) return failed(shape_->shutdown_fault_.error_).error;
+  if (shape_->shutdown_fault_.fires()) return failed(shape_->shutdown_fault_.error()).error;
   if (side().peer == Side::Peer::reset) {
     if (side().pending_error == 0 && !first_error_) return system_error(ENOTCONN);
     return failed(take_error()).error;
@@ -172,7 +172,9 @@ void MemoryTransport::close() noexcept {
   if (!closed_) disconnect(!side().input.empty());
 }
 
-void MemoryTransport::reset() noexcept {
+void MemoryTransport::reset() noexcept { can_reset_ ? abort() : close(); }
+
+void MemoryTransport::abort() noexcept {
   if (!closed_) disconnect(true);
 }
 
@@ -189,6 +191,14 @@ void MemoryTransport::disconnect(bool reset) noexcept {
   }
   peer().input_ended = true;
   tell_peer_if_awaited();
+  held_.reset();
+}
+
+void MemoryTransport::set_place(Place place) noexcept {
+  local_ = std::move(place.local);
+  remote_ = std::move(place.remote);
+  held_ = std::move(place.held);
+  can_reset_ = place.can_reset;
 }
 
 // ---- Shaping

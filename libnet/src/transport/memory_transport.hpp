@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "reactor/loop.hpp"
+#include "transport/fault.hpp"
 #include "transport/ring.hpp"
 #include "transport/transport.hpp"
 
@@ -50,8 +51,23 @@ class MemoryTransport final : public Transport, private reactor::Task {
   /// The peer can read what was written before, then meets ECONNRESET.
   void reset() noexcept override;
 
-  std::optional<SocketAddress> local_address() const override { return std::nullopt; }
-  std::optional<SocketAddress> remote_address() const override { return std::nullopt; }
+  bool can_reset() const noexcept override { return can_reset_; }
+
+  /// Closes so that the peer sees a reset, whatever kind of connection it is: as the end of a listener does.
+  void abort() noexcept;
+
+  /// Nothing unless an in-memory network made the connection between two IP addresses.
+  std::optional<SocketAddress> local_address() const override { return local_; }
+  std::optional<SocketAddress> remote_address() const override { return remote_; }
+
+  /// What a network knows of this end of a connection that it made.
+  struct Place {
+    std::optional<SocketAddress> local;
+    std::optional<SocketAddress> remote;
+    std::shared_ptr<void> held;  ///< Let go of when this end closes.
+    bool can_reset = true;       ///< Whether `reset()` is more than `close()`, as for TCP.
+  };
+  void set_place(Place place) noexcept;
 
  private:
   struct Side;
@@ -82,40 +98,16 @@ class MemoryTransport final : public Transport, private reactor::Task {
   bool read_awaited_ = false;
   bool write_awaited_ = false;
   bool closed_ = false;
+  bool can_reset_ = true;
+  std::optional<SocketAddress> local_;
+  std::optional<SocketAddress> remote_;
+  std::shared_ptr<void> held_;
 };
 
 /// What a test can do to one side of a memory transport. Changes tell the observer what it waits for.
 class MemoryTransport::Shape {
  public:
   static constexpr std::size_t unlimited = SIZE_MAX;
-
-  /// A failure to come: of the n-th call from now (1 is the next), once.
-  class Fault {
-   public:
-    void arm(std::size_t nth_call, error_code error) noexcept {
-      calls_left_ = nth_call;
-      error_ = error;
-    }
-
-    /// How often it has failed a call.
-    std::size_t fired() const noexcept { return fired_; }
-
-   private:
-    friend class MemoryTransport;
-
-    bool is_next() const noexcept { return calls_left_ == 1; }
-
-    /// Counts a call; true if it is the one to fail.
-    bool fires() noexcept {
-      if (calls_left_ == 0 || --calls_left_ != 0) return false;
-      ++fired_;
-      return true;
-    }
-
-    std::size_t calls_left_ = 0;
-    std::size_t fired_ = 0;
-    error_code error_;
-  };
 
   explicit Shape(MemoryTransport& owner) noexcept : owner_(owner) {}
 

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "libnet/address.hpp"
+#include "libnet/bound_socket.hpp"
 #include "libnet/errc.hpp"
-#include "libnet/lookup.hpp"
+#include "libnet/options.hpp"
+#include "reactor/loop.hpp"
 #include "transport/transport.hpp"
 
 /// The door to the network: how listeners and connections come about.
@@ -17,12 +17,12 @@
 /// one implementation, one in memory another; a loop says which of them its sockets use.
 namespace libnet::transport {
 
-/// Takes connections at one address. Destroying it stops the listening at once.
+/// Takes connections at one address. Destroying it stops the listening at once; its observer may do that while it is told.
 class Listener {
  public:
-  /// Is told, from inside the loop and never from inside a call to the listener, that `accept` may succeed again.
   class Observer {
    public:
+    /// Inside the loop and never inside a call to the listener: `accept` may succeed again.
     virtual void on_listener_ready() = 0;
 
    protected:
@@ -31,7 +31,7 @@ class Listener {
 
   struct Accepted {
     std::unique_ptr<Transport> transport;
-    std::optional<SocketAddress> remote;  ///< The peer may have reset already: later nobody could tell.
+    std::optional<SocketAddress> remote;  ///< Nothing for a Unix socket.
   };
 
   Listener() = default;
@@ -39,11 +39,17 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
   virtual ~Listener() = default;
 
-  /// Takes one connection.
-  /// Errors: operation_would_block if none waits: the observer is then told when that changes. Others: none was taken.
+  /// The one who is told; null stops the telling.
+  virtual void observe(Observer* observer) = 0;
+
+  /// Takes one connection, ready for use.
+  /// Errors: EAGAIN if none waits; the observer is then told when that changes. Others: this one was not taken; it may
+  /// wait still (no descriptors) or be gone.
   virtual error_code accept(Accepted& accepted) = 0;
 
+  /// With the port that was picked.
   virtual const std::optional<SocketAddress>& address() const noexcept = 0;
+
   /// The descriptor, or -1 if there is none.
   virtual int native_handle() const noexcept { return -1; }
 };
@@ -53,7 +59,7 @@ class Attempt {
  public:
   class Observer {
    public:
-    /// Inside the loop: `proceed()` may find something new.
+    /// Inside the loop and never inside a call to the attempt: `proceed()` may find something new.
     virtual void on_attempt_ready() = 0;
 
    protected:
@@ -65,12 +71,78 @@ class Attempt {
   Attempt& operator=(const Attempt&) = delete;
   virtual ~Attempt() = default;
 
+  /// The one who is told; null stops the telling.
+  virtual void observe(Observer* observer) = 0;
+
   /// Starts the attempt, or looks what has become of it.
-  /// Errors: `operation_in_progress` while it runs; none: it is connected, and `connected` is set; others: it failed.
+  /// Errors: EINPROGRESS while it runs; none: `connected` is set, and nothing is left to be called; others: it failed.
   virtual error_code proceed(std::unique_ptr<Transport>& connected) = 0;
 
-  /// What the attempt is bound to by request; nothing if the system chooses.
-  virtual std::optional<SocketAddress> local_address() const = 0;
+  /// What the attempt was bound to by request, with the port that was picked; nothing if the network chooses.
+  virtual const std::optional<SocketAddress>& local_address() const noexcept = 0;
 };
+
+struct ListenerOptions {
+  BindOptions bind;
+  int backlog = 511;          ///< [connections] that wait to be accepted.
+  bool readable_all = false;  ///< Permissions of a Unix socket's file.
+  bool writable_all = false;
+};
+
+/// What to connect from. At most one of them.
+struct AttemptOptions {
+  std::optional<SocketAddress> local;  ///< Port 0 picks one.
+  std::optional<BoundSocket> bound;
+};
+
+/// What a given descriptor was: one of the two is set.
+struct Adopted {
+  std::unique_ptr<Transport> transport;  ///< It was connected.
+  std::optional<BoundSocket> bound;      ///< It never was.
+};
+
+class Network {
+ public:
+  using SharedLoop = std::shared_ptr<reactor::Loop>;
+  using MadeListener = std::unique_ptr<Listener>;
+
+  /// The network of a loop's sockets; the system's unless another was chosen.
+  static Network& of(reactor::Loop& loop);
+
+  Network() = default;
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+  virtual ~Network() = default;
+
+  /// Binds and listens; `made` is set if that succeeds. Port 0 picks a port; the file of a Unix socket behind which nobody
+  /// listens any more is replaced.
+  /// Errors: those of bind(2) and listen(2).
+  virtual error_code listen(const SharedLoop& loop, const SocketAddress& address, const ListenerOptions& options,
+                            MadeListener& made) = 0;
+
+  /// Listens on a socket that is bound already and takes its descriptor, unless that fails.
+  virtual error_code listen(const SharedLoop& loop, const BoundSocket& bound, const ListenerOptions& options,
+                            MadeListener& made) = 0;
+
+  /// The same for a descriptor, which may listen already.
+  /// Errors: EINVAL if it is no stream socket.
+  virtual error_code listen(const SharedLoop& loop, int descriptor, const ListenerOptions& options,
+                            MadeListener& made) = 0;
+
+  /// What goes wrong is told by the attempt.
+  virtual std::unique_ptr<Attempt> connect(const SharedLoop& loop, const SocketAddress& address,
+                                           const AttemptOptions& options) = 0;
+
+  /// Takes over a descriptor that does not listen.
+  /// Errors: Errc::invalid_handle if it is no such stream socket: it is still the caller's. Others: it is closed.
+  virtual error_code adopt(const SharedLoop& loop, int descriptor, Adopted& adopted) = 0;
+
+  /// Finds the addresses of a host: at once, later, or never.
+  virtual void lookup(reactor::Loop& loop, std::string_view host, const LookupOptions& options,
+                      LookupAnswer answer) = 0;
+};
+
+/// Chooses the network of a context's loops, those of its strands included. Before the first socket is made there.
+void use_network(reactor::asio::io_context& context, std::shared_ptr<Network> network);
 
 }  // namespace libnet::transport

@@ -9,20 +9,7 @@
 #include "libnet/bound_socket.hpp"
 #include "libnet/errc.hpp"
 
-namespace libnet::core {
-
-/// AF_INET and so on.
-int native_family(Family family) noexcept;
-
-/// @name What a descriptor is
-/// @{
-bool is_stream_socket(int descriptor) noexcept;
-bool is_listening(int descriptor) noexcept;
-/// Neither connected now nor ever before: one that the peer has reset has no peer any more either.
-bool was_never_connected(int descriptor) noexcept;
-std::optional<SocketAddress> local_address(int descriptor);
-void make_non_blocking(int descriptor) noexcept;
-/// @}
+namespace libnet::transport {
 
 /// The state of a BoundSocket: a bound descriptor until somebody takes it, and the socket file that was made for it.
 class Binding {
@@ -55,4 +42,4 @@ class Binding {
   std::optional<std::pair<dev_t, ino_t>> file_;  // of a Unix path
 };
 
-}  // namespace libnet::core
+}  // namespace libnet::transport

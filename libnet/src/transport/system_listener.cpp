@@ -1,0 +1,94 @@
+#include "transport/system_listener.hpp"
+
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "detail/last_error.hpp"
+#include "transport/binding.hpp"
+#include "transport/descriptor_transport.hpp"
+#include "transport/native.hpp"
+#include "transport/socket_calls.hpp"
+
+namespace libnet::transport {
+
+namespace {
+
+using detail::last_error;
+
+/// What the umask has taken away from the file of a Unix-domain socket.
+error_code permit(const std::optional<SocketAddress>& address, const ListenerOptions& options) {
+  const mode_t wanted = (options.readable_all ? S_IRUSR | S_IRGRP | S_IROTH : 0) |
+                        (options.writable_all ? S_IWUSR | S_IWGRP | S_IWOTH : 0);
+  if (wanted == 0 || !address || address->family() != Family::unix_path) return {};
+  const std::string path = address->address();
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return last_error();
+  return ::chmod(path.c_str(), (status.st_mode & 07777) | wanted) == 0 ? error_code() : last_error();
+}
+
+}  // namespace
+
+error_code SystemListener::open(const SocketAddress& address, const ListenerOptions& options) {
+  BoundSocket bound;
+  if (const error_code code = Binding::bind(address, options.bind, bound)) return code;
+  return open(bound, options);
+}
+
+error_code SystemListener::open(const BoundSocket& bound, const ListenerOptions& options) {
+  if (const error_code code = open(bound.native_handle(), options)) return code;
+  Binding::of(bound)->take();
+  bound_ = bound;
+  return {};
+}
+
+error_code SystemListener::open(int descriptor, const ListenerOptions& options) {
+  if (!is_stream_socket(descriptor)) return system_error(EINVAL);
+  const auto address = local_address(descriptor);
+  if (const error_code code = permit(address, options)) return code;
+  if (!is_listening(descriptor)) {
+    if (const error_code code = listen_on(descriptor, options.backlog)) return code;
+  }
+  make_non_blocking(descriptor);
+  if (const error_code code = loop_->reactor().attach(*this, descriptor)) return code;
+  descriptor_ = descriptor;
+  address_ = address;
+  return {};
+}
+
+void SystemListener::close() noexcept {
+  if (descriptor_ < 0) return;
+  if (loop_->alive()) loop_->reactor().detach(*this);
+  bound_ = {};  // before the descriptor, for the sake of the file
+  ::close(descriptor_);
+}
+
+void SystemListener::on_ready() {
+  if (observer_ != nullptr) observer_->on_listener_ready();
+}
+
+error_code SystemListener::accept(Accepted& accepted) {
+  if (!readable) return none_waits();
+  Descriptor descriptor;
+  const error_code code = accept_from(descriptor_, descriptor, is_unix() ? nullptr : &accepted.remote);
+  if (code == boost::system::errc::resource_unavailable_try_again) return none_waits();
+  if (code) return code;
+  const auto kind = is_unix() ? DescriptorTransport::Kind::unix_stream : DescriptorTransport::Kind::tcp;
+  auto made = std::make_unique<DescriptorTransport>(loop_, descriptor.get(), kind);
+  descriptor.release();
+  // The peer may have reset already: later nobody could tell who it was.
+  if (const error_code failed = made->start(accepted.remote ? &*accepted.remote : nullptr)) return failed;
+  accepted.transport = std::move(made);
+  return {};
+}
+
+error_code SystemListener::none_waits() {
+  readable = false;
+  loop_->reactor().await_readable(*this);
+  return system_error(EAGAIN);
+}
+
+}  // namespace libnet::transport
