@@ -154,7 +154,7 @@ bool Connection::deliver_next() {
     deliver_end();
   } else if (due_.take(Due::error)) {
     deliver_error();
-  } else if (due_.contains(Due::close) && phase_ == Phase::closing && close_round_ != loop_->round()) {
+  } else if (due_.contains(Due::close) && phase_ == Phase::closing && close_round_ != round()) {
     due_.take(Due::close);
     deliver_close();
   } else {
@@ -1092,7 +1092,7 @@ void Connection::enter_closing() {
   receiving_.drop_unread();
   if (outcome_.failed()) due_.add(Due::error);
   if (session_) session_->connection_gone(*this);  // its server's 'close' comes before ours
-  close_round_ = loop_->round();
+  close_round_ = round();
   mark(Due::close);
   if (!in_step()) wake_last();
 }

@@ -333,6 +333,8 @@ class Connection final : public EventSource,
   void close_if_done();
   void enter_closing();
   void close_transport() noexcept;
+  /// Enough of the number to tell this round from the next ones.
+  std::uint32_t round() const noexcept { return static_cast<std::uint32_t>(loop_->round()); }
 
   // Time
   void restart_linger_time() { closing_.restart_time(*loop_, *this, options().linger_time); }
@@ -355,14 +357,14 @@ class Connection final : public EventSource,
   bool half_open_;
   DueSet<Due> due_;
   Sending sending_;
-  Receiving receiving_;
+  [[no_unique_address]] Receiving receiving_;  // as above
+  std::uint32_t close_round_ = 0;              // of the loop, in which closing began
   Closing closing_;
   StreamOptions options_;
   std::unique_ptr<ConnectState> connect_;  // of a socket that connects
   std::unique_ptr<IdleTimer> idle_timer_;
   std::shared_ptr<ListenSession> session_;
   std::atomic<detail::ChainId> served_by_ = nullptr;  // a coroutine may end on another thread
-  std::uint64_t close_round_ = 0;                     // of the loop, in which closing began
   std::uint64_t id_;
 };
 
