@@ -621,7 +621,7 @@ BEHAVIOUR(R32_urgent_data_in_the_middle_of_bulk_stops_nothing, tcp_wires) {
   }
 }
 
-BEHAVIOUR(R32_what_a_pipe_of_the_kernel_holds_is_nobodys_write, all_wires) {
+BEHAVIOUR(R32_what_a_pipe_of_the_kernel_holds_is_nobodys_write, real_wires) {
   Line line(world, {.allow_half_open = true, .high_water_mark = 1000, .max_buffered = 2000});
   line.in().pipe(line.out());
   stall(world, line);

@@ -53,7 +53,7 @@ BEHAVIOUR(B206_server_async_wait, all_wires) {
   });
 }
 
-BEHAVIOUR(B206_server_async_wait_with_arguments, all_wires) {
+BEHAVIOUR(B206_server_async_wait_with_arguments, real_wires) {
   prove_with_every_token(world, [&world] {
     Server server(world.io());
     server.serve([](Socket) -> asio::awaitable<void> {

@@ -252,7 +252,7 @@ BEHAVIOUR(R28_bytes_count_when_write_is_called, all_wires) {
   world.run();
 }
 
-BEHAVIOUR(R30_buffered_is_user_space_only, all_wires) {
+BEHAVIOUR(R30_buffered_is_user_space_only, real_wires) {
   auto [client, server] = world.pair();
   server.pause();
   client.write(std::string(10'000, 'x'));
