@@ -13,16 +13,6 @@ namespace {
 // not hold a big block each. [bytes]
 constexpr std::size_t small_read = 4 * 1024;
 
-/// The block, or a smaller one with its bytes. Without memory for that one the big block serves as well.
-Block fitted(Block&& block, std::size_t bytes) try {
-  if (bytes > small_read) return std::move(block);
-  Block smaller = Block::take(bytes);
-  std::memcpy(smaller.data(), block.data(), bytes);
-  return smaller;
-} catch (const std::bad_alloc&) {
-  return std::move(block);
-}
-
 }  // namespace
 
 void Receiving::reset() noexcept {
@@ -125,9 +115,20 @@ transport::Result Receiving::read_for(transport::Transport& transport, detail::R
   Block block = Block::take();
   const transport::Result result = read_block(transport, block);
   if (result.bytes == 0) return result;
-  lease_ = fitted(std::move(block), result.bytes);
+  lease(block, result.bytes);
   operation.results = Chunk(lease_.data(), result.bytes);
   return result;
+}
+
+/// Keeps what was read, in a smaller block where that will do. Without memory for that one the big block serves as well.
+inline void Receiving::lease(Block& block, std::size_t bytes) {
+  const std::byte* const received = block.data();
+  try {
+    lease_ = bytes <= small_read ? Block::take(bytes) : std::move(block);
+  } catch (const std::bad_alloc&) {
+    lease_ = std::move(block);
+  }
+  if (lease_.data() != received) std::memcpy(lease_.data(), received, bytes);
 }
 
 /// What is met behind bytes is met again by the next read, for the bytes may be put back: only the bytes are told.

@@ -157,6 +157,7 @@ class Receiving {
   }
   InputFilter& filter();
   bool put_behind(std::span<const std::byte> bytes);
+  void lease(Block& block, std::size_t bytes);
   transport::Result read_put_back(std::span<std::byte> memory) noexcept;
   transport::Result read_text(transport::Transport& transport, Block& text);
 
