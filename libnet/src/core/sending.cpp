@@ -13,10 +13,17 @@ constexpr std::size_t gather_limit = 256;
 
 // --- writing -------------------------------------------------------------------------------------------------------
 
+/// Without memory for all pieces none is queued: the caller takes the memory of each back.
 void Sending::append_borrowed(const detail::WriteBuffers& buffers) {
-  for (std::size_t i = 0; i < buffers.count; ++i) {
-    const auto& piece = buffers.pieces[i];
-    queue_.append_borrowed({static_cast<const std::byte*>(piece.data), piece.size});
+  const std::uint64_t begin = queue_.appended();
+  try {
+    for (std::size_t i = 0; i < buffers.count; ++i) {
+      const auto& piece = buffers.pieces[i];
+      queue_.append_borrowed({static_cast<const std::byte*>(piece.data), piece.size});
+    }
+  } catch (...) {
+    queue_.take_back(begin);
+    throw;
   }
 }
 

@@ -35,6 +35,10 @@ class WriteQueue {
   /// Appends memory that the caller keeps until the operation completes.
   void append_borrowed(std::span<const std::byte> bytes);
 
+  /// Takes out what was appended since `begin`, the appended() from before; no operation may wait for it, and none of it may
+  /// be consumed.
+  void take_back(std::uint64_t begin) noexcept;
+
   /// Appends what is in the pipe; no operation waits for it.
   void append_piped(std::shared_ptr<transport::KernelPipe> pipe);
 
