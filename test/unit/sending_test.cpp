@@ -1,0 +1,725 @@
+#include "core/sending.hpp"
+
+#include <array>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/error.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include "support/allocation_fault.hpp"
+#include "support/scripted_transport.hpp"
+#include "support/socket_pair.hpp"
+
+namespace libnet::test {
+
+using core::Sending;
+using transport::KernelPipe;
+using transport::Status;
+using Holding = ScriptedTransport::Holding;
+using Views = Sending::Views;
+
+namespace {
+
+const error_code broken = boost::asio::error::broken_pipe;
+
+struct Write final : detail::WriteOperation {
+  std::chrono::nanoseconds watch_cancellation(detail::OperationOwner&) override { return std::chrono::nanoseconds(-1); }
+  void complete() override {}
+  void abandon() noexcept override {}
+  void refuse() override {}
+
+  std::size_t size() const noexcept { return static_cast<std::size_t>(end - begin); }
+
+  int completions = 0;
+  error_code code;
+};
+
+std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+std::string numbered(std::size_t size) {
+  std::string text;
+  for (std::size_t number = 0; text.size() < size; ++number) text += std::to_string(number) + ' ';
+  text.resize(size);
+  return text;
+}
+
+std::shared_ptr<KernelPipe> pipe_with(std::string_view text) {
+  const auto [near, far] = unix_pair();
+  std::shared_ptr<KernelPipe> pipe = KernelPipe::open();
+  BOOST_REQUIRE(pipe);
+  BOOST_REQUIRE(::send(near, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+  BOOST_REQUIRE(pipe->take_from(far) == static_cast<ssize_t>(text.size()));
+  ::close(near);
+  ::close(far);
+  return pipe;
+}
+
+/// The sending half, driven a step at a time as a connection drives it.
+class Sender {
+ public:
+  explicit Sender(ScriptedTransport& transport) : transport_(&transport) { sending.attach(transport); }
+  ~Sender() { sending.drop_data(); }
+
+  Write& write(std::string_view text, Views views = Views::borrowed) {
+    const std::uint64_t begin = sending.appended();
+    sending.append(Payload(text), views);
+    return await(begin);
+  }
+  Write& await(std::uint64_t begin) {
+    Write& operation = writes.emplace_back();
+    sending.await_bytes(operation, begin);
+    return operation;
+  }
+  void replace(ScriptedTransport& transport) {
+    sending.pass_barrier();
+    transport_ = &transport;
+    sending.attach(transport);
+  }
+
+  void step(int most = 16) {
+    if (failure) return;
+    const Sending::Flushed flushed = sending.flush(*transport_, most);
+    if (flushed.error) return fail(flushed.error);
+    complete();
+    if (sending.take_drain(0)) ++drains;
+    if (const error_code code = sending.send_end(*transport_)) return fail(code);
+    if (sending.take_end_sent()) ++ends;
+  }
+  void steps(int count) {
+    while (count-- > 0) step();
+  }
+  std::size_t completed() const {
+    return static_cast<std::size_t>(
+        std::count_if(writes.begin(), writes.end(), [](const Write& write) { return write.completions != 0; }));
+  }
+
+  Sending sending;
+  std::deque<Write> writes;
+  error_code failure;
+  int drains = 0;
+  int ends = 0;
+
+ private:
+  void complete() {
+    while (auto* const operation = sending.pop_completed()) note(*operation, {});
+  }
+  void fail(const error_code& code) {
+    failure = code;
+    complete();
+    while (auto* const operation = sending.pop_any()) note(*operation, code);
+    sending.drop_data();
+  }
+  void note(detail::WriteOperation& operation, const error_code& code) {
+    auto& write = static_cast<Write&>(operation);
+    BOOST_REQUIRE(&write == &writes[completed()]);  // in the order of the calls
+    ++write.completions;
+    write.code = code;
+  }
+
+  ScriptedTransport* transport_;
+};
+
+/// Writes of all kinds and of many sizes. What they borrow lives here.
+struct Traffic {
+  void queue(Sender& sender) {
+    for (std::size_t i = 0, begin = 0; i < sizes.size(); begin += sizes[i++]) {
+      const std::string_view piece = std::string_view(text).substr(begin, sizes[i]);
+      const std::uint64_t from = sender.sending.appended();
+      switch (i % 4) {
+        case 0: sender.sending.append(Payload(piece), Views::copied); break;
+        case 1: sender.sending.append(Payload(piece), Views::borrowed); break;
+        case 2: sender.sending.append(Payload(std::string(piece)), Views::borrowed); break;
+        default: sender.sending.append_borrowed(two_pieces(piece)); break;
+      }
+      sender.await(from);
+    }
+    sender.sending.owe_drain();
+    sender.sending.end();
+  }
+  static detail::WriteBuffers two_pieces(std::string_view piece) {
+    const std::size_t half = piece.size() / 2;
+    const std::array buffers{boost::asio::buffer(piece.substr(0, half)), boost::asio::buffer(piece.substr(half))};
+    return detail::WriteBuffers::from(buffers, piece.size());
+  }
+
+  const std::array<std::size_t, 9> sizes{5, 700, 300, 64, 1, 2, 1500, 0, 900};
+  const std::string text = numbered(5 + 700 + 300 + 64 + 1 + 2 + 1500 + 900);
+};
+
+void check_all_sent(const Sender& sender, const ScriptedTransport& transport, const Traffic& traffic) {
+  BOOST_REQUIRE(transport.left() == traffic.text);
+  BOOST_TEST(sender.completed() == traffic.sizes.size());
+  for (const Write& write : sender.writes) {
+    BOOST_TEST(write.completions == 1);
+    BOOST_TEST(!write.code);
+    BOOST_TEST(write.transferred == write.size());
+  }
+  BOOST_TEST(sender.drains == 1);
+  BOOST_TEST(sender.ends == 1);
+  BOOST_TEST(transport.ends() == 1U);
+}
+
+void check_failed(const Sender& sender, const ScriptedTransport& transport, const Traffic& traffic) {
+  BOOST_REQUIRE(traffic.text.starts_with(transport.left()));
+  BOOST_TEST(sender.failure == broken);
+  for (const Write& write : sender.writes) {
+    const std::size_t sent = std::clamp<std::uint64_t>(transport.sent(), write.begin, write.end) - write.begin;
+    BOOST_TEST(write.completions == 1);
+    BOOST_TEST(write.transferred == sent);
+    BOOST_TEST(write.code.failed() == (transport.sent() < write.end));
+  }
+  BOOST_TEST(sender.ends == 0);
+  BOOST_TEST(transport.ends() == 0U);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(sending)
+
+BOOST_AUTO_TEST_CASE(writes_of_every_kind_leave_in_order_however_little_a_call_takes) {
+  for (const std::size_t most : {1U, 2U, 3U, 64U, 1000U, 100000U}) {
+    ScriptedTransport transport;
+    transport.limit_writes(most);
+    Sender sender(transport);
+    Traffic traffic;
+    traffic.queue(sender);
+    for (int i = 0; i < 5000 && sender.ends == 0; ++i) sender.step();
+    check_all_sent(sender, transport, traffic);
+    sender.steps(3);
+    check_all_sent(sender, transport, traffic);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_fails_fails_every_write_that_has_not_left_and_no_other) {
+  for (const Holding holding : {Holding::never, Holding::maybe}) {
+    std::size_t faults = 0;
+    for (std::size_t nth = 1;; ++nth) {
+      ScriptedTransport transport(holding);
+      transport.limit_writes(100);
+      if (holding == Holding::maybe) transport.hold_last(50);
+      transport.fail_call(nth, broken);
+      Sender sender(transport);
+      Traffic traffic;
+      traffic.queue(sender);
+      sender.steps(5);
+      if (!sender.failure) transport.hold_last(0);
+      sender.steps(2);
+      if (!transport.fault_has_fired()) break;
+      ++faults;
+      check_failed(sender, transport, traffic);
+    }
+    BOOST_TEST(faults > 35U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_would_block_only_delays) {
+  std::size_t blocks = 0;
+  for (std::size_t nth = 1;; ++nth) {
+    ScriptedTransport transport(Holding::maybe);
+    transport.limit_writes(100);
+    transport.hold_last(50);
+    transport.block_call(nth);
+    Sender sender(transport);
+    Traffic traffic;
+    traffic.queue(sender);
+    sender.steps(6);
+    transport.hold_last(0);
+    sender.steps(3);
+    if (!transport.block_has_fired()) break;
+    ++blocks;
+    check_all_sent(sender, transport, traffic);
+  }
+  BOOST_TEST(blocks > 35U);
+}
+
+BOOST_AUTO_TEST_CASE(a_lent_view_is_not_copied_and_another_is) {
+  std::string lent = "lent", copied = "copied";
+  ScriptedTransport transport;
+  Sender sender(transport);
+  sender.write(copied, Views::copied);
+  sender.write(lent, Views::borrowed);
+  lent[0] = 'b';
+  copied[0] = 'C';
+  sender.step();
+  BOOST_TEST(transport.left() == "copiedbent");
+}
+
+BOOST_AUTO_TEST_CASE(a_flush_makes_no_more_gathered_writes_than_it_may) {
+  ScriptedTransport transport;
+  transport.limit_writes(1);
+  Sender sender(transport);
+  sender.write("0123456789");
+  const auto flush = [&](int most) { return sender.sending.flush(transport, most); };
+  BOOST_TEST(flush(3).more);
+  BOOST_TEST(transport.writes() == 3U);
+  BOOST_TEST(transport.left() == "012");
+  const Sending::Flushed rest = flush(7);
+  BOOST_TEST(rest.moved);
+  BOOST_TEST(!rest.more);
+  BOOST_TEST(transport.left() == "0123456789");
+  const Sending::Flushed nothing = flush(7);
+  BOOST_TEST(!nothing.moved);
+  BOOST_TEST(!nothing.more);
+  BOOST_TEST(transport.writes() == 10U);
+}
+
+BOOST_AUTO_TEST_CASE(what_no_transport_takes_stays_and_nothing_has_moved) {
+  ScriptedTransport transport;
+  transport.set_writable(false);
+  Sender sender(transport);
+  const Write& write = sender.write("later");
+  const Sending::Flushed flushed = sender.sending.flush(transport, 16);
+  BOOST_TEST(!flushed.moved);
+  BOOST_TEST(!flushed.more);
+  BOOST_TEST(transport.writes() == 0U);
+  BOOST_TEST(sender.sending.queued() == 5U);
+  BOOST_TEST(!sender.sending.has_started(write));
+  transport.set_writable(true);
+  BOOST_TEST(sender.sending.flush(transport, 16).moved);
+  BOOST_TEST(sender.sending.has_sent(write));
+}
+
+BOOST_AUTO_TEST_CASE(a_transport_that_would_block_and_is_ready_again_is_asked_again) {
+  ScriptedTransport transport;
+  transport.limit_writes(2);
+  transport.say_that_was_all();
+  Sender sender(transport);
+  sender.write("abc");
+  BOOST_TEST(sender.sending.flush(transport, 16).more);
+  BOOST_TEST(transport.left() == "ab");
+  BOOST_TEST(!sender.sending.flush(transport, 16).more);
+  BOOST_TEST(transport.left() == "abc");
+}
+
+BOOST_AUTO_TEST_CASE(a_write_is_complete_when_its_own_bytes_have_left_whatever_is_held_of_later_ones) {
+  ScriptedTransport transport(Holding::maybe);
+  transport.hold_last(1000);
+  Sender sender(transport);
+  const std::string text(300, 'x');
+  for (std::size_t i = 0; i < 50; ++i) {
+    sender.write(text);
+    sender.step();
+    const std::size_t sent = std::max<std::size_t>(300 * (i + 1), 1000) - 1000;
+    BOOST_TEST(sender.sending.sent() == sent);
+    BOOST_TEST(sender.completed() == sent / 300);
+    BOOST_TEST(sender.sending.queued() == 0U);
+    BOOST_TEST(sender.sending.buffered() == 300 * (i + 1) - sent);
+  }
+  sender.sending.end();
+  sender.step();
+  BOOST_TEST(transport.ends() == 0U);
+  transport.hold_last(0);
+  sender.step();
+  BOOST_TEST(sender.completed() == 50U);
+  BOOST_TEST(transport.ends() == 1U);
+  BOOST_TEST(sender.ends == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_failing_write_counts_what_has_left_and_not_what_is_held) {
+  ScriptedTransport transport(Holding::maybe);
+  transport.hold_last(4);
+  Sender sender(transport);
+  sender.write("0123456789");
+  sender.step();
+  transport.fail_call(1, broken);
+  sender.write("more");
+  sender.step();
+  BOOST_TEST(sender.writes[0].code == broken);
+  BOOST_TEST(sender.writes[0].transferred == 6U);
+  BOOST_TEST(sender.writes[1].transferred == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_write_that_has_not_started_is_taken_out_with_its_bytes) {
+  ScriptedTransport transport;
+  transport.limit_writes(5);
+  Sender sender(transport);
+  Write& first = sender.write("first");
+  Write& second = sender.write("second");
+  Write& third = sender.write("third");
+  static_cast<void>(sender.sending.flush(transport, 1));
+  BOOST_TEST(sender.sending.has_started(first));
+  BOOST_TEST(!sender.sending.has_started(second));
+  BOOST_TEST(sender.sending.contains(second));
+  sender.sending.remove(second);
+  BOOST_TEST(!sender.sending.contains(second));
+  BOOST_TEST(sender.sending.appended() == 10U);
+  static_cast<void>(sender.sending.flush(transport, 16));
+  BOOST_TEST(transport.left() == "firstthird");
+  BOOST_TEST(sender.sending.pop_completed() == &first);
+  BOOST_TEST(sender.sending.pop_completed() == &third);
+  BOOST_TEST(sender.sending.pop_completed() == nullptr);
+}
+
+// --- written through -----------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(what_is_written_through_is_queued_only_as_far_as_it_was_not_taken) {
+  for (const std::size_t most : {1U, 7U, 10U, 100U}) {
+    ScriptedTransport transport;
+    transport.limit_writes(most);
+    Sender sender(transport);
+    const std::size_t taken = std::min<std::size_t>(most, 10);
+    BOOST_TEST(sender.sending.write_through(transport, bytes_of("0123456789")).bytes == taken);
+    const Write& write = sender.await(0);
+    BOOST_TEST(sender.sending.appended() == 10U);
+    BOOST_TEST(sender.sending.sent() == taken);
+    BOOST_TEST(sender.sending.queued() == 10 - taken);
+    sender.write(" more");
+    sender.step();
+    BOOST_TEST(write.transferred == 10U);
+    BOOST_TEST(transport.left() == "0123456789 more");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_written_through_may_be_held) {
+  ScriptedTransport transport(Holding::maybe);
+  transport.hold_last(4);
+  Sender sender(transport);
+  sender.sending.write_through(transport, bytes_of("0123456789"));
+  const Write& write = sender.await(0);
+  BOOST_TEST(sender.sending.sent() == 6U);
+  BOOST_TEST(!sender.sending.is_bare());
+  sender.step();
+  BOOST_TEST(write.completions == 0);
+  transport.hold_last(0);
+  sender.step();
+  BOOST_TEST(write.completions == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_failure_to_write_through_is_told_and_nothing_has_left) {
+  ScriptedTransport transport;
+  transport.fail_call(1, broken);
+  Sender sender(transport);
+  const transport::Result result = sender.sending.write_through(transport, bytes_of("lost"));
+  BOOST_CHECK(result.status == Status::error);
+  BOOST_TEST(result.error == broken);
+  BOOST_TEST(sender.sending.sent() == 0U);
+  BOOST_TEST(sender.sending.queued() == 4U);
+}
+
+// --- pipes of the kernel -------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(what_is_in_a_pipe_keeps_its_place_and_is_no_memory) {
+  ScriptedTransport transport;
+  Sender sender(transport);
+  sender.sending.append_piped(pipe_with("piped "));
+  BOOST_TEST(sender.sending.buffered() == 6U);
+  BOOST_TEST(sender.sending.buffered_in_user_space() == 0U);
+  const Write& write = sender.write("after");
+  BOOST_TEST(sender.sending.buffered_in_user_space() == 5U);
+  sender.step();
+  BOOST_TEST(transport.left() == "piped after");
+  BOOST_TEST(write.transferred == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(a_pipe_behind_bytes_is_emptied_behind_them) {
+  ScriptedTransport transport;
+  Sender sender(transport);
+  sender.write("before ");
+  sender.sending.append_piped(pipe_with("piped"));
+  sender.sending.end();
+  sender.step();
+  BOOST_TEST(transport.left() == "before piped");
+  BOOST_TEST(transport.ends() == 1U);
+}
+
+// --- drain ---------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(one_drain_is_owed_however_often_it_was_asked_for) {
+  ScriptedTransport transport;
+  Sending sending;
+  sending.attach(transport);
+  BOOST_TEST(!sending.take_drain(0));
+  sending.owe_drain();
+  sending.owe_drain();
+  BOOST_TEST(sending.owes_drain());
+  BOOST_TEST(sending.take_drain(0));
+  BOOST_TEST(!sending.owes_drain());
+  BOOST_TEST(!sending.take_drain(0));
+}
+
+BOOST_AUTO_TEST_CASE(a_drain_waits_for_the_mark_and_for_an_empty_queue_after_the_end) {
+  ScriptedTransport transport;
+  transport.limit_writes(4);
+  Sending sending;
+  sending.attach(transport);
+  sending.append_copy(bytes_of("0123456789"));
+  sending.owe_drain();
+  static_cast<void>(sending.flush(transport, 1));
+  BOOST_TEST(!sending.take_drain(5));
+  BOOST_TEST(sending.take_drain(6));
+  sending.owe_drain();
+  sending.end();
+  BOOST_TEST(!sending.take_drain(6));
+  static_cast<void>(sending.flush(transport, 16));
+  BOOST_TEST(sending.take_drain(6));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_transport_holds_delays_the_drain) {
+  ScriptedTransport transport(Holding::maybe);
+  transport.hold_last(3);
+  Sending sending;
+  sending.attach(transport);
+  sending.append_copy(bytes_of("0123456789"));
+  sending.owe_drain();
+  static_cast<void>(sending.flush(transport, 16));
+  BOOST_TEST(sending.queued() == 0U);
+  BOOST_TEST(!sending.take_drain(2));
+  BOOST_TEST(sending.take_drain(3));
+}
+
+// --- our side ------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(the_end_goes_out_once_and_behind_all_bytes) {
+  ScriptedTransport transport(Holding::maybe);
+  transport.limit_writes(1);
+  transport.hold_last(1);
+  Sending sending;
+  sending.attach(transport);
+  sending.append_copy(bytes_of("ab"));
+  const auto ends_after = [&](int writes) {
+    static_cast<void>(sending.flush(transport, writes));
+    BOOST_TEST(!sending.send_end(transport));
+    return transport.ends();
+  };
+  BOOST_TEST(ends_after(1) == 0U);
+  sending.end();
+  BOOST_TEST(sending.is_ending());
+  BOOST_TEST(ends_after(0) == 0U);  // a byte is queued and one is held
+  BOOST_TEST(ends_after(1) == 0U);  // one is held
+  BOOST_TEST(!sending.take_end_sent());
+  transport.hold_last(0);
+  BOOST_TEST(ends_after(1) == 1U);
+  BOOST_TEST(ends_after(1) == 1U);
+  BOOST_TEST(!sending.end_is_sent());
+  BOOST_TEST(sending.take_end_sent());
+  BOOST_TEST(!sending.take_end_sent());
+  BOOST_TEST(sending.finish_is_due());
+  BOOST_TEST(sending.end_is_sent());
+  sending.note_finish_told();
+  BOOST_TEST(sending.has_finished());
+  BOOST_TEST(sending.end_is_sent());
+  BOOST_TEST(!sending.is_ending());
+  BOOST_TEST(ends_after(1) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(an_end_that_fails_is_told_and_not_tried_again) {
+  ScriptedTransport transport;
+  Sending sending;
+  sending.attach(transport);
+  sending.end();
+  transport.fail_call(1, broken);
+  BOOST_TEST(sending.send_end(transport) == broken);
+  BOOST_TEST(!sending.send_end(transport));
+  BOOST_TEST(transport.ends() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_what_never_connected_counts_as_sent_if_it_was_wanted) {
+  Sending sending;
+  BOOST_TEST(!sending.end_unconnected());
+  sending.end();
+  BOOST_TEST(sending.end_unconnected());
+  BOOST_TEST(sending.finish_is_due());
+  BOOST_TEST(!sending.end_unconnected());
+  sending.tell_no_finish();
+  BOOST_TEST(sending.has_finished());
+}
+
+BOOST_AUTO_TEST_CASE(what_was_aborted_sends_no_end) {
+  ScriptedTransport transport;
+  Sending sending;
+  sending.attach(transport);
+  sending.end();
+  sending.abort();
+  BOOST_TEST(sending.is_aborted());
+  BOOST_TEST(!sending.is_open());
+  BOOST_TEST(!sending.send_end(transport));
+  BOOST_TEST(!sending.take_end_sent());
+  BOOST_TEST(!sending.end_unconnected());
+  sending.tell_no_finish();
+  BOOST_TEST(sending.is_aborted());
+  BOOST_TEST(transport.ends() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(corks_are_counted_and_the_end_takes_them_out) {
+  Sending sending;
+  BOOST_TEST(!sending.uncork());
+  sending.cork();
+  sending.cork();
+  BOOST_TEST(!sending.uncork());
+  BOOST_TEST(sending.is_corked());
+  BOOST_TEST(sending.uncork());
+  BOOST_TEST(!sending.is_corked());
+  BOOST_TEST(!sending.uncork());
+  sending.cork();
+  sending.end();
+  BOOST_TEST(!sending.is_corked());
+  BOOST_TEST(!sending.uncork());
+}
+
+// --- transports ----------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(nothing_behind_the_barrier_reaches_the_transport_before_it) {
+  ScriptedTransport before, after;
+  Sender sender(before);
+  sender.write("before");
+  sender.sending.append_barrier();
+  sender.write("copied ", Views::copied);
+  sender.sending.append_piped(pipe_with("piped "));
+  sender.write("lent");
+  sender.sending.end();
+  BOOST_TEST(!sender.sending.is_at_barrier());
+  sender.steps(3);
+  BOOST_TEST(before.left() == "before");
+  BOOST_TEST(sender.completed() == 1U);
+  BOOST_TEST(sender.sending.is_at_barrier());
+  BOOST_TEST(!sender.sending.is_bare());
+  BOOST_TEST(!sender.sending.flush(before, 16).more);
+  sender.replace(after);
+  BOOST_TEST(!sender.sending.is_at_barrier());
+  sender.step();
+  BOOST_TEST(before.left() == "before");
+  BOOST_TEST(before.ends() == 0U);
+  BOOST_TEST(after.left() == "copied piped lent");
+  BOOST_TEST(after.ends() == 1U);
+  BOOST_TEST(sender.completed() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(a_barrier_without_bytes_holds_the_end_and_what_would_be_written_through) {
+  ScriptedTransport before, after;
+  Sender sender(before);
+  sender.sending.append_barrier();
+  BOOST_TEST(sender.sending.is_at_barrier());
+  BOOST_TEST(!sender.sending.is_bare());
+  sender.sending.end();
+  sender.step();
+  BOOST_TEST(before.ends() == 0U);
+  sender.replace(after);
+  BOOST_TEST(sender.sending.is_bare());
+  sender.step();
+  BOOST_TEST(after.ends() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(the_barrier_is_met_when_all_before_it_has_left_and_not_when_it_was_taken) {
+  ScriptedTransport before(Holding::maybe);
+  before.hold_last(2);
+  Sender sender(before);
+  sender.write("before");
+  sender.sending.append_barrier();
+  sender.step();
+  BOOST_TEST(sender.sending.queued() == 0U);
+  BOOST_TEST(!sender.sending.is_at_barrier());
+  before.hold_last(0);
+  BOOST_TEST(sender.sending.is_at_barrier());
+}
+
+BOOST_AUTO_TEST_CASE(counts_go_on_over_transports_that_have_sent_for_others) {
+  ScriptedTransport plain, first(Holding::maybe, 5000), second(Holding::maybe, 7);
+  Sender sender(plain);
+  const auto counts = [&](std::size_t appended, std::size_t sent) {
+    sender.step();
+    BOOST_TEST(sender.sending.appended() == appended);
+    BOOST_TEST(sender.sending.sent() == sent);
+  };
+  const auto replace_by = [&](ScriptedTransport& next) {
+    sender.sending.append_barrier();
+    sender.replace(next);
+  };
+  sender.write("0123456789");
+  counts(10, 10);
+  replace_by(first);
+  counts(10, 10);
+  first.hold_last(3);
+  const Write& held = sender.write("abcde");
+  counts(15, 12);
+  BOOST_TEST(held.completions == 0);
+  first.hold_last(0);
+  counts(15, 15);
+  BOOST_TEST(held.completions == 1);
+  replace_by(second);
+  second.hold_last(1);
+  sender.write("xyz");
+  counts(18, 17);
+  second.hold_last(0);
+  counts(18, 18);
+  BOOST_TEST(held.transferred == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(a_transport_that_has_sent_before_the_first_byte_counts_for_nothing) {
+  ScriptedTransport transport(Holding::maybe, 5000);
+  transport.hold_last(1);
+  Sender sender(transport);
+  BOOST_TEST(sender.sending.sent() == 0U);
+  sender.write("abc");
+  sender.step();
+  BOOST_TEST(sender.sending.sent() == 2U);
+  BOOST_TEST(sender.completed() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_new_connection_begins_with_nothing_of_the_last) {
+  ScriptedTransport before(Holding::maybe, 40), after;
+  before.hold_last(1);
+  Sending sending;
+  sending.attach(before);
+  sending.append_copy(bytes_of("abc"));
+  static_cast<void>(sending.flush(before, 16));
+  sending.append_copy(bytes_of("never sent"));
+  sending.append_barrier();
+  sending.cork();
+  sending.owe_drain();
+  sending.abort();
+  sending.reset();
+  BOOST_TEST(sending.is_open());
+  BOOST_TEST(sending.is_bare());
+  BOOST_TEST(!sending.is_corked());
+  BOOST_TEST(!sending.owes_drain());
+  BOOST_TEST(sending.appended() == 0U);
+  BOOST_TEST(sending.sent() == 0U);
+  BOOST_TEST(sending.buffered() == 0U);
+  sending.attach(after);
+  sending.append_copy(bytes_of("anew"));
+  static_cast<void>(sending.flush(after, 16));
+  BOOST_TEST(after.left() == "anew");
+}
+
+// --- memory --------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(a_write_for_which_there_is_no_memory_has_queued_nothing) {
+  const std::string text = numbered(30000);
+  const std::string_view all = text;
+  const std::shared_ptr<KernelPipe> none;
+  const std::size_t failed = fail_each_allocation([&](AllocationFault& fault) {
+    ScriptedTransport before, after;
+    Sender sender(before);
+    const auto piped = pipe_with("piped");
+    const auto adopted = Bytes(std::string(all.substr(1000, 500)));
+    const auto pieces = Traffic::two_pieces(all.substr(30, 300));
+    fault.insist([&] { sender.sending.append(Payload(all.substr(0, 20)), Views::copied); });
+    fault.insist([&] { sender.sending.append(Payload(all.substr(20, 10)), Views::borrowed); });
+    fault.insist([&] { sender.sending.append_borrowed(pieces); });
+    fault.insist([&] { sender.sending.append(Payload(all.substr(330, 670)), Views::copied); });
+    fault.insist([&] { sender.sending.append(Payload(adopted), Views::copied); });
+    fault.insist([&] { sender.sending.append_barrier(); });
+    fault.insist([&] { sender.sending.append(Payload(all.substr(1500, 28500)), Views::copied); });
+    fault.insist([&] { sender.sending.append_piped(piped); });
+    BOOST_TEST(sender.sending.appended() == 30005U);
+    BOOST_TEST(fault.survives([&] { static_cast<void>(sender.sending.flush(before, 16)); }));
+    sender.replace(after);
+    BOOST_TEST(fault.survives([&] { static_cast<void>(sender.sending.flush(after, 16)); }));
+    BOOST_REQUIRE(before.left() == all.substr(0, 1500));
+    BOOST_REQUIRE(after.left() == std::string(all.substr(1500)) + "piped");
+  });
+  BOOST_TEST(failed >= 9U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace libnet::test
