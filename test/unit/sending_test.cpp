@@ -720,6 +720,42 @@ BOOST_AUTO_TEST_CASE(a_write_for_which_there_is_no_memory_has_queued_nothing) {
   BOOST_TEST(failed >= 9U);
 }
 
+BOOST_AUTO_TEST_CASE(a_write_that_has_begun_and_has_no_memory_for_its_rest_fails_the_connection) {
+  const std::string text = numbered(30000);
+  const std::size_t failed = fail_each_allocation([&](AllocationFault& fault) {
+    ScriptedTransport transport;
+    transport.limit_writes(10000);
+    Sender sender(transport);
+    transport::Result result;
+    BOOST_REQUIRE(fault.survives([&] { result = sender.sending.write_through(transport, bytes_of(text)); }));
+    Write& write = sender.await(0);
+    BOOST_TEST(result.bytes == 10000U);
+    BOOST_TEST(sender.sending.pop_completed() == nullptr);
+    if (!fault.has_fired()) return;
+    BOOST_TEST(result.error == boost::asio::error::no_memory);
+    BOOST_TEST(sender.sending.pop_any() == &write);
+    BOOST_TEST(write.transferred == 10000U);
+    sender.sending.drop_data();
+    BOOST_TEST(sender.sending.is_bare());
+  });
+  BOOST_TEST(failed == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_write_that_has_not_begun_and_has_no_memory_throws) {
+  const std::string text = numbered(30000);
+  const std::size_t failed = fail_each_allocation([&](AllocationFault& fault) {
+    ScriptedTransport transport;
+    transport.set_writable(false);
+    Sender sender(transport);
+    fault.insist([&] { sender.sending.write_through(transport, bytes_of(text)); });
+    BOOST_TEST(sender.sending.queued() == text.size());
+    transport.set_writable(true);
+    sender.step();
+    BOOST_TEST(transport.left() == text);
+  });
+  BOOST_TEST(failed == 1U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace libnet::test

@@ -55,6 +55,10 @@ class WriteQueue {
     consumed_ += count;
   }
 
+  /// Counts bytes that were to be queued and will never be sent, so that no operation completes that waits for them. All that
+  /// can follow is drop_data().
+  void note_missing(std::size_t count) noexcept { appended_ += count; }
+
   /// Lets `op` wait for the bytes from `begin` to the end of the queue; `begin` is appended() from before they were
   /// appended. Operations complete in the order of their push; one of no bytes completes when all before it are consumed.
   void push(detail::WriteOperation& op, std::uint64_t begin) noexcept;
