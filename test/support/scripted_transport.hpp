@@ -54,6 +54,8 @@ class ScriptedTransport final : public transport::Transport {
     held_back_ = bytes;
     let_leave();
   }
+  /// Holds this much of the encoded end back, until it is told otherwise. `Holding::maybe` only.
+  void hold_end(std::size_t bytes) noexcept { held_of_end_ = bytes; }
   /// The n-th call from now fails, and all later ones. What can only be asked is answered, and the next call fails.
   void fail_call(std::size_t nth, error_code error) noexcept {
     calls_until_failure_ = nth;
@@ -69,6 +71,8 @@ class ScriptedTransport final : public transport::Transport {
   const std::string& taken() const noexcept { return taken_; }
   std::string_view left() const noexcept { return std::string_view(taken_).substr(0, left_); }
   std::size_t unread() const noexcept { return input_.size(); }
+  /// The most that a read had room for. [bytes]
+  std::size_t largest_read() const noexcept { return largest_read_; }
   std::size_t writes() const noexcept { return writes_; }
   std::size_t ends() const noexcept { return ends_; }
   bool fault_has_fired() const noexcept { return failed_; }
@@ -82,6 +86,7 @@ class ScriptedTransport final : public transport::Transport {
   bool ready_to_write() override { return !blocks_now() && (failing() || writable_); }
 
   transport::Result try_read(std::span<std::byte> buffer) override {
+    largest_read_ = std::max(largest_read_, buffer.size());
     if (blocks_now()) return {};
     if (failing()) return fail();
     if (input_.empty()) return {0, input_ended_ ? transport::Status::end : transport::Status::would_block, {}};
@@ -138,7 +143,7 @@ class ScriptedTransport final : public transport::Transport {
     return {0, unsent() == 0 ? transport::Status::more : transport::Status::would_block, {}};
   }
 
-  std::size_t unsent() const noexcept override { return taken_.size() - left_; }
+  std::size_t unsent() const noexcept override { return taken_.size() - left_ + (ends_ != 0 ? held_of_end_ : 0); }
   std::uint64_t sent() const noexcept override { return sent_before_ + left_; }
   bool holds_back() const noexcept override { return holding_ == Holding::maybe; }
 
@@ -195,10 +200,12 @@ class ScriptedTransport final : public transport::Transport {
   std::string taken_;
   std::size_t left_ = 0;  // of what was taken
   std::size_t held_back_ = 0;
+  std::size_t held_of_end_ = 0;
   std::size_t most_read_ = unlimited;
   std::size_t most_write_ = unlimited;
   std::size_t calls_until_failure_ = 0;
   std::size_t calls_until_block_ = 0;
+  std::size_t largest_read_ = 0;
   std::size_t writes_ = 0;
   std::size_t ends_ = 0;
   error_code error_;

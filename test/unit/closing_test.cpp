@@ -21,7 +21,7 @@ struct Client final : core::TimeLimitClient {
 };
 
 /// The end of a connection that waits for two seconds.
-struct Waiting {
+struct Wait {
   void restart_time() { closing.restart_time(*clock.loop, client, 2000ms); }
   void start_time_once() { closing.start_time_once(*clock.loop, client, 2000ms); }
 
@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(a_connection_that_does_not_linger_discards_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(a_connection_that_only_waits_for_its_reader_does_not_linger) {
-  Waiting waiting;
+  Wait waiting;
   waiting.start_time_once();
   waiting.closing.note_end_sent(5);
   BOOST_TEST(!waiting.closing.lingers());
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(only_what_comes_after_our_end_counts_against_the_bound) {
 }
 
 BOOST_AUTO_TEST_CASE(the_time_is_up_once) {
-  Waiting waiting;
+  Wait waiting;
   waiting.restart_time();
   waiting.clock.advance(1999ms);
   BOOST_TEST(waiting.client.times_up == 0);
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(the_time_is_up_once) {
 }
 
 BOOST_AUTO_TEST_CASE(progress_begins_the_time_anew) {
-  Waiting waiting;
+  Wait waiting;
   for (int i = 0; i < 5; ++i) {
     waiting.restart_time();
     waiting.clock.advance(1999ms);
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(progress_begins_the_time_anew) {
 }
 
 BOOST_AUTO_TEST_CASE(a_time_that_was_started_once_is_not_prolonged) {
-  Waiting waiting;
+  Wait waiting;
   waiting.start_time_once();
   waiting.clock.advance(1500ms);
   waiting.start_time_once();
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(a_time_that_was_started_once_is_not_prolonged) {
 }
 
 BOOST_AUTO_TEST_CASE(a_time_that_was_stopped_is_never_up_and_can_begin_again) {
-  Waiting waiting;
+  Wait waiting;
   waiting.start_time_once();
   waiting.clock.advance(1500ms);
   waiting.closing.stop_time();
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(a_time_that_was_stopped_is_never_up_and_can_begin_again) {
 }
 
 BOOST_AUTO_TEST_CASE(a_new_connection_lingers_not_and_has_no_time) {
-  Waiting waiting;
+  Wait waiting;
   waiting.closing.linger(waiting.client, 100);
   waiting.closing.note_end_sent(100);
   waiting.restart_time();
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(a_time_limit_dies_with_its_connection) {
 
 BOOST_AUTO_TEST_CASE(without_memory_lingering_can_begin_again) {
   const std::size_t failed = fail_each_allocation([](AllocationFault& fault) {
-    Waiting waiting;
+    Wait waiting;
     waiting.clock.loop->request_turn();
     if (!fault.survives([&] { waiting.closing.linger(waiting.client, 7); })) {
       BOOST_TEST(!waiting.closing.lingers());
