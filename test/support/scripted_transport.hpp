@@ -37,6 +37,7 @@ class ScriptedTransport final : public transport::Transport {
   explicit ScriptedTransport(Holding holding = Holding::never, std::uint64_t sent_before = 0)
       : holding_(holding), sent_before_(sent_before) {
     taken_.reserve(most_output);
+    options_.reserve(16);
   }
   ~ScriptedTransport() override { close(); }
 
