@@ -1,5 +1,6 @@
 #include "core/write_queue.hpp"
 #include "detail/thread_cache.hpp"
+#include "support/allocation_fault.hpp"
 #include "support/seed.hpp"
 #include "support/socket_pair.hpp"
 #include "transport/kernel_pipe.hpp"
@@ -479,6 +480,36 @@ BOOST_AUTO_TEST_CASE(what_was_appended_last_can_be_taken_back) {
     BOOST_TEST(content(queue) == "next");
     BOOST_TEST(queue.pop_completed(queue.consumed()) == &first);
   }
+}
+
+BOOST_AUTO_TEST_CASE(an_append_without_memory_appends_nothing) {
+  const std::string kept(300, 'k');
+  const std::size_t failed = libnet::test::fail_each_allocation([&](libnet::test::AllocationFault& fault) {
+    WriteQueue queue;
+    std::string expected;
+    // Into the first segment, out of it into a larger one, across two, and larger than any that is recycled.
+    for (const std::size_t size : {10U, 200U, 400U, 3000U, 2000U, 7000U, 9000U, 20000U}) {
+      const std::string text(size, static_cast<char>('a' + size % 26));
+      fault.insist([&] { queue.append_copy(bytes_of(text)); });
+      expected += text;
+      BOOST_TEST(queue.size() == expected.size());
+    }
+    const Bytes payload(std::string(500, 'p'));
+    fault.insist([&] { queue.append_shared(payload); });
+    fault.insist([&] { queue.append_borrowed(bytes_of(kept)); });
+    expected += std::string(500, 'p') + kept;
+    BOOST_TEST(queue.appended() == expected.size());
+    BOOST_TEST((content(queue) == expected));
+    fault.insist([&] { queue.append_barrier(); });
+    fault.insist([&] { queue.append_copy(bytes_of("behind")); });
+    BOOST_TEST((content(queue) == expected));
+    queue.consume(expected.size());
+    BOOST_TEST(queue.at_barrier());
+    queue.pop_barrier();
+    BOOST_TEST(content(queue) == "behind");
+    BOOST_TEST(payload.use_count() == 1U);
+  });
+  BOOST_TEST(failed >= 9U);
 }
 
 BOOST_AUTO_TEST_CASE(an_operation_completes_by_what_was_sent_and_not_by_what_was_consumed) {
