@@ -336,7 +336,6 @@ BOOST_AUTO_TEST_CASE(a_pipe_behind_bytes_is_emptied_behind_them) {
 BOOST_AUTO_TEST_CASE(a_write_for_which_there_is_no_memory_has_queued_nothing) {
   const std::string text = numbered(30000);
   const std::string_view all = text;
-  const std::shared_ptr<KernelPipe> none;
   const std::size_t failed = fail_each_allocation([&](AllocationFault& fault) {
     ScriptedTransport before, after;
     Sender sender(before);
