@@ -1,5 +1,6 @@
 #include "core/write_queue.hpp"
 #include "detail/thread_cache.hpp"
+#include "support/allocation_fault.hpp"
 #include "support/seed.hpp"
 #include "support/socket_pair.hpp"
 #include "transport/kernel_pipe.hpp"
@@ -347,6 +348,184 @@ BOOST_AUTO_TEST_CASE(a_steady_flow_of_small_writes_stays_in_recycled_memory) {
   BOOST_TEST(queue.pop_completed(queue.consumed()) == &operation);
   for (int i = 0; i < 100; ++i) message();
   BOOST_TEST(libnet::detail::recycled_bytes() == kept);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_behind_a_barrier_is_gathered) {
+  const std::string kept(300, 'k');
+  WriteQueue queue;
+  Write before, behind;
+  write(queue, "before", before);
+  queue.append_barrier();
+  BOOST_TEST(queue.has_barrier());
+  BOOST_TEST(!queue.at_barrier());
+  write(queue, "copied", behind);
+  queue.append_borrowed(bytes_of(kept));
+  queue.append_shared(Bytes(std::string(200, 's')));
+  BOOST_TEST(queue.size() == 6U + 6 + 300 + 200);
+  BOOST_TEST(content(queue) == "before");
+  BOOST_TEST(queue.sendable());
+  queue.consume(4);
+  BOOST_TEST(content(queue) == "re");
+  queue.consume(2);
+  BOOST_TEST(content(queue) == "");
+  BOOST_TEST(!queue.sendable());
+  BOOST_TEST(!queue.bare());
+  BOOST_TEST(queue.at_barrier());
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == &before);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == nullptr);
+  queue.pop_barrier();
+  BOOST_TEST(!queue.has_barrier());
+  BOOST_TEST(!queue.at_barrier());
+  BOOST_TEST(content(queue) == "copied" + kept + std::string(200, 's'));
+  queue.consume(queue.size());
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == &behind);
+  BOOST_TEST(behind.transferred == 6U);
+}
+
+BOOST_AUTO_TEST_CASE(a_barrier_in_an_empty_queue_is_met_at_once) {
+  WriteQueue queue;
+  BOOST_TEST(queue.bare());
+  queue.append_barrier();
+  BOOST_TEST(queue.at_barrier());
+  BOOST_TEST(queue.empty());
+  BOOST_TEST(!queue.bare());
+  BOOST_TEST(!queue.sendable());
+  queue.pop_barrier();
+  BOOST_TEST(queue.bare());
+  queue.append_copy(bytes_of("after"));
+  BOOST_TEST(content(queue) == "after");
+}
+
+BOOST_AUTO_TEST_CASE(small_copies_do_not_join_across_a_barrier) {
+  WriteQueue queue;
+  queue.append_copy(bytes_of("a"));
+  queue.append_barrier();
+  for (int i = 0; i < 40; ++i) queue.append_copy(bytes_of(std::string(64, 'b')));
+  BOOST_TEST(content(queue) == "a");
+  queue.consume(1);
+  queue.pop_barrier();
+  BOOST_TEST(content(queue) == std::string(40 * 64, 'b'));
+}
+
+BOOST_AUTO_TEST_CASE(a_pipe_behind_a_barrier_is_not_the_first) {
+  const auto pipe = libnet::transport::KernelPipe::open();
+  BOOST_REQUIRE(pipe);
+  const auto [near, far] = libnet::test::unix_pair();
+  BOOST_REQUIRE(::send(near, "piped", 5, 0) == 5);
+  BOOST_REQUIRE(pipe->take_from(far) == 5);
+  ::close(near);
+  ::close(far);
+  WriteQueue queue;
+  queue.append_barrier();
+  queue.append_piped(pipe);
+  BOOST_TEST(queue.front_pipe() == nullptr);
+  BOOST_TEST(queue.size() == 5U);
+  queue.pop_barrier();
+  BOOST_TEST(queue.front_pipe() == pipe.get());
+}
+
+BOOST_AUTO_TEST_CASE(an_operation_on_either_side_of_a_barrier_can_be_removed) {
+  WriteQueue queue;
+  std::array<Write, 4> writes;
+  write(queue, "one", writes[0]);
+  write(queue, "two", writes[1]);
+  queue.append_barrier();
+  write(queue, "three", writes[2]);
+  write(queue, "four", writes[3]);
+  BOOST_TEST(queue.remove(writes[1]) == 3U);
+  BOOST_TEST(queue.remove(writes[2]) == 5U);
+  BOOST_TEST(content(queue) == "one");
+  BOOST_TEST(queue.remove(writes[0]) == 3U);
+  BOOST_TEST(queue.at_barrier());
+  queue.pop_barrier();
+  BOOST_TEST(content(queue) == "four");
+  drain_operations(queue);
+}
+
+BOOST_AUTO_TEST_CASE(a_barrier_goes_with_the_data) {
+  WriteQueue queue;
+  queue.append_copy(bytes_of("before"));
+  queue.append_barrier();
+  queue.append_copy(bytes_of("behind"));
+  queue.drop_data();
+  BOOST_TEST(!queue.has_barrier());
+  BOOST_TEST(queue.bare());
+  queue.append_barrier();
+  queue.reset();
+  BOOST_TEST(!queue.has_barrier());
+  queue.append_copy(bytes_of("anew"));
+  BOOST_TEST(content(queue) == "anew");
+}
+
+BOOST_AUTO_TEST_CASE(what_was_appended_last_can_be_taken_back) {
+  const std::string kept(300, 'k');
+  const Bytes payload("payload");
+  for (const bool behind_a_barrier : {false, true}) {
+    WriteQueue queue;
+    Write first;
+    write(queue, "first", first);
+    if (behind_a_barrier) queue.append_barrier();
+    const std::uint64_t begin = queue.appended();
+    queue.append_borrowed(bytes_of(kept));
+    queue.append_shared(payload);
+    queue.append_copy(bytes_of("copied"));
+    queue.take_back(begin);
+    BOOST_TEST(queue.appended() == begin);
+    BOOST_TEST(payload.use_count() == 1U);
+    BOOST_TEST(content(queue) == "first");
+    queue.consume(5);
+    BOOST_TEST(queue.at_barrier() == behind_a_barrier);
+    if (behind_a_barrier) queue.pop_barrier();
+    queue.append_copy(bytes_of("next"));
+    BOOST_TEST(content(queue) == "next");
+    BOOST_TEST(queue.pop_completed(queue.consumed()) == &first);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_append_without_memory_appends_nothing) {
+  const std::string kept(300, 'k');
+  const std::size_t failed = libnet::test::fail_each_allocation([&](libnet::test::AllocationFault& fault) {
+    WriteQueue queue;
+    std::string expected;
+    // Into the first segment, out of it into a larger one, across two, and larger than any that is recycled.
+    for (const std::size_t size : {10U, 200U, 400U, 3000U, 2000U, 7000U, 9000U, 20000U}) {
+      const std::string text(size, static_cast<char>('a' + size % 26));
+      fault.insist([&] { queue.append_copy(bytes_of(text)); });
+      expected += text;
+      BOOST_TEST(queue.size() == expected.size());
+    }
+    const Bytes payload(std::string(500, 'p'));
+    fault.insist([&] { queue.append_shared(payload); });
+    fault.insist([&] { queue.append_borrowed(bytes_of(kept)); });
+    expected += std::string(500, 'p') + kept;
+    BOOST_TEST(queue.appended() == expected.size());
+    BOOST_TEST((content(queue) == expected));
+    fault.insist([&] { queue.append_barrier(); });
+    fault.insist([&] { queue.append_copy(bytes_of("behind")); });
+    BOOST_TEST((content(queue) == expected));
+    queue.consume(expected.size());
+    BOOST_TEST(queue.at_barrier());
+    queue.pop_barrier();
+    BOOST_TEST(content(queue) == "behind");
+    BOOST_TEST(payload.use_count() == 1U);
+  });
+  BOOST_TEST(failed >= 9U);
+}
+
+BOOST_AUTO_TEST_CASE(an_operation_completes_by_what_was_sent_and_not_by_what_was_consumed) {
+  WriteQueue queue;
+  Write first, second, third;
+  write(queue, "first", first);
+  write(queue, "second", second);
+  write(queue, "third", third);
+  queue.consume(queue.size());
+  BOOST_TEST(queue.pop_completed(4) == nullptr);
+  BOOST_TEST(queue.pop_completed(5) == &first);
+  BOOST_TEST(queue.pop_completed(10) == nullptr);
+  BOOST_TEST(queue.pop_any(10) == &second);
+  BOOST_TEST(second.transferred == 5U);
+  BOOST_TEST(queue.pop_any(10) == &third);
+  BOOST_TEST(third.transferred == 0U);
 }
 
 // Twelve bytes in segments of all kinds, with operations whose ends fall at, before and behind the ends of segments.

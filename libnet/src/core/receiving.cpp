@@ -30,15 +30,22 @@ void Receiving::drop_unread() noexcept {
 
 void Receiving::put_back(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (!put_back_) put_back_ = std::make_unique<std::string>();
-  put_back_->insert(0, text);
+  if (put_back_) {
+    put_back_->insert(0, text);
+  } else {
+    put_back_ = std::make_unique<std::string>(text);
+  }
 }
 
 /// Puts bytes behind those that were put back; true if there are any.
 bool Receiving::put_behind(std::span<const std::byte> bytes) {
   if (bytes.empty()) return false;
-  if (!put_back_) put_back_ = std::make_unique<std::string>();
-  put_back_->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (put_back_) {
+    put_back_->append(text);
+  } else {
+    put_back_ = std::make_unique<std::string>(text);
+  }
   return true;
 }
 
@@ -72,9 +79,11 @@ bool Receiving::set_encoding(Encoding encoding) {
   if (!filter_ && encoding == Encoding::bytes) return false;
   TextDecoder& decoder = filter().decoder;
   if (decoder.encoding() == encoding) return false;
-  const TextDecoder before = std::exchange(decoder, TextDecoder(encoding));
+  TextDecoder next(encoding);
   std::array<std::byte, 16> text;
-  return put_behind({text.data(), decoder.decode(before.held(), text.data())});
+  const bool any = put_behind({text.data(), next.decode(decoder.held(), text.data())});
+  decoder = next;  // not before there was memory for what was held
+  return any;
 }
 
 bool Receiving::release_held() {
@@ -85,8 +94,10 @@ bool Receiving::release_held() {
 
 bool Receiving::flush_held() {
   if (!filter_ || filter_->decoder.held().empty()) return false;
+  TextDecoder finished = filter_->decoder;
   std::array<std::byte, 4> text;
-  put_behind({text.data(), filter_->decoder.finish(text.data())});
+  put_behind({text.data(), finished.finish(text.data())});
+  filter_->decoder = finished;  // not before there was memory for what was held
   return true;
 }
 

@@ -1,6 +1,9 @@
 #include "core/sending.hpp"
 
 #include <array>
+#include <new>
+
+#include <boost/asio/error.hpp>
 
 namespace libnet::core {
 
@@ -13,18 +16,33 @@ constexpr std::size_t gather_limit = 256;
 
 // --- writing -------------------------------------------------------------------------------------------------------
 
+/// Without memory for all pieces none is queued: the caller takes the memory of each back.
 void Sending::append_borrowed(const detail::WriteBuffers& buffers) {
-  for (std::size_t i = 0; i < buffers.count; ++i) {
-    const auto& piece = buffers.pieces[i];
-    queue_.append_borrowed({static_cast<const std::byte*>(piece.data), piece.size});
+  const std::uint64_t begin = queue_.appended();
+  try {
+    for (std::size_t i = 0; i < buffers.count; ++i) {
+      const auto& piece = buffers.pieces[i];
+      queue_.append_borrowed({static_cast<const std::byte*>(piece.data), piece.size});
+    }
+  } catch (...) {
+    queue_.take_back(begin);
+    throw;
   }
 }
 
+/// If there is no memory for what is left of a write that has begun, nothing may follow it: the connection fails.
 transport::Result Sending::write_through(transport::Transport& transport, std::span<const std::byte> bytes) {
   const iovec piece{const_cast<std::byte*>(bytes.data()), bytes.size()};
   const transport::Result result = transport.try_write({&piece, 1});
+  const auto rest = bytes.subspan(result.bytes);
   queue_.note_written(result.bytes);
-  queue_.append_copy(bytes.subspan(result.bytes));
+  try {
+    queue_.append_copy(rest);
+  } catch (const std::bad_alloc&) {
+    if (result.bytes == 0) throw;
+    queue_.note_missing(rest.size());
+    return {result.bytes, transport::Status::error, boost::asio::error::no_memory};
+  }
   return result;
 }
 

@@ -43,6 +43,8 @@ class Sending {
   /// What is appended from here on waits for the next transport.
   void append_barrier(std::unique_ptr<Replacement> replacement) { queue_.append_barrier(std::move(replacement)); }
   /// Offers bytes to the transport before they are queued: what it takes need not be copied. Only if `is_bare()`.
+  /// An error is the connection's: its operations are for `pop_any`, and its data to be dropped.
+  /// @throws std::bad_alloc if nothing was taken and nothing can be queued.
   transport::Result write_through(transport::Transport& transport, std::span<const std::byte> bytes);
   /// Lets an operation wait for the bytes that were appended since `begin`.
   void await_bytes(detail::WriteOperation& operation, std::uint64_t begin) noexcept { queue_.push(operation, begin); }

@@ -246,6 +246,11 @@ std::size_t WriteQueue::remove(detail::WriteOperation& op) noexcept {
   return removed;
 }
 
+void WriteQueue::take_back(std::uint64_t begin) noexcept {
+  assert(consumed_ <= begin);
+  cut(begin, appended_);
+}
+
 /// Takes the bytes of the offsets [begin, end) out. Both stand between two appends, so only copies are cut in parts.
 std::size_t WriteQueue::cut(std::uint64_t begin, std::uint64_t end) noexcept {
   const std::uint64_t before = appended_;

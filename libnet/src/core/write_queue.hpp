@@ -36,6 +36,10 @@ class WriteQueue {
   /// Appends memory that the caller keeps until the operation completes.
   void append_borrowed(std::span<const std::byte> bytes);
 
+  /// Takes out what was appended since `begin`, the appended() from before; no operation may wait for it, and none of it may
+  /// be consumed.
+  void take_back(std::uint64_t begin) noexcept;
+
   /// Appends what is in the pipe; no operation waits for it.
   void append_piped(std::shared_ptr<transport::KernelPipe> pipe);
 
@@ -51,6 +55,10 @@ class WriteQueue {
     appended_ += count;
     consumed_ += count;
   }
+
+  /// Counts bytes that were to be queued and will never be sent, so that no operation completes that waits for them. All that
+  /// can follow is drop_data().
+  void note_missing(std::size_t count) noexcept { appended_ += count; }
 
   /// Lets `op` wait for the bytes from `begin` to the end of the queue; `begin` is appended() from before they were
   /// appended. Operations complete in the order of their push; one of no bytes completes when all before it are consumed.

@@ -81,10 +81,15 @@ void Loop::unschedule(Task& task) noexcept {
 void Loop::request_turn() {
   if (in_turn() || turn_announced_ || turn_posted_ || !alive()) return;
   turn_posted_ = true;
-  if (native_) {
-    asio::post(context_->get_executor(), TurnHandler{shared_from_this()});
-  } else {
-    asio::post(executor_, TurnHandler{shared_from_this()});
+  try {
+    if (native_) {
+      asio::post(context_->get_executor(), TurnHandler{shared_from_this()});
+    } else {
+      asio::post(executor_, TurnHandler{shared_from_this()});
+    }
+  } catch (...) {
+    turn_posted_ = false;  // no memory: a later request may find some
+    throw;
   }
 }
 
