@@ -904,7 +904,7 @@ void Connection::note_drained() {
 void Connection::start_drain(detail::VoidOperation& operation) {
   if (destroyed()) return finish(operation, outcome_.code_when_over());
   if (phase_ == Phase::failing) return finish(operation, outcome_.code());
-  const bool flushing = sending_.side() == Sending::Side::ending && buffered() != 0;
+  const bool flushing = sending_.is_ending() && buffered() != 0;
   if (!sending_.owes_drain() && !flushing) return finish(operation, {});
   sending_.owe_drain();
   wait(operation);
