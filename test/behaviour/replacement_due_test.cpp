@@ -456,6 +456,39 @@ BEHAVIOUR(what_has_left_is_counted_by_the_transport_of_the_moment, memory_wire) 
   BOOST_TEST(tally.bytes() == client.bytes_written());
 }
 
+/// The last record that is taken has room for its beginning only: it is not sent, and its transport not given up, before the
+/// peer reads.
+BEHAVIOUR(a_transport_that_holds_bytes_is_not_replaced, memory_wire) {
+  const World::Pair pair = world.pair();
+  Socket client = pair.client;
+  Socket server = pair.server;
+  replace(client, enter_records(client));
+  world.settle();
+  WriteTally tally;
+  constexpr std::size_t piece = 1000;
+  constexpr std::size_t fits = transport::MemoryTransport::default_capacity / (piece + header);
+  std::size_t replaced = 0;
+  for (std::size_t i = 0; i <= fits; ++i) client.write(std::string(piece, 'x'), tally.next());
+  replace(client, [&](TransportPointer& transport, std::string& unread) {
+    ++replaced;
+    leave_records()(transport, unread);
+  });
+  client.write("plain", tally.next());
+  world.settle();
+  const std::size_t held = (fits + 1) * (piece + header) - transport::MemoryTransport::default_capacity;
+  BOOST_TEST(client.buffered() == held + 5);
+  BOOST_TEST(tally.completions.size() == fits);
+  BOOST_TEST(replaced == 0U);
+  std::string received;
+  server.on(event::data, [&](const Chunk& chunk) { received += chunk; });
+  world.settle();
+  BOOST_TEST(replaced == 1U);
+  BOOST_TEST(tally.each_once_in_order());
+  BOOST_TEST(tally.all({}));
+  BOOST_TEST(received.size() == (fits + 1) * (piece + header) + 5);
+  BOOST_TEST(received.ends_with("plain"));
+}
+
 BEHAVIOUR(nothing_is_spliced_while_a_replacement_is_due, real_wires) {
   const World::Pair pair = world.pair();
   const Connection& client = Connection::of(pair.client);
