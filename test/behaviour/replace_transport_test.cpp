@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -105,9 +106,10 @@ class Talker {
   }
 
   void listens() { listens_ = true; }
-  void follow_places() {
-    follows_ = true;
-    write_place_ = read_place_ = places[0];
+  void follow(std::span<const std::size_t> all_places, RecordTransport::Rules rules) {
+    places_ = all_places;
+    rules_ = rules;
+    write_place_ = read_place_ = places_[0];
   }
 
   Socket& socket() { return socket_; }
@@ -164,14 +166,14 @@ class Talker {
           ++changes_;
           if (!unread.empty()) ++changes_with_bytes_unread_;
           BOOST_TEST((!leaves || unread.empty()));  // what records held would not be of the next form
-          if (!leaves) return enter_records(socket_)(transport, unread);
+          if (!leaves) return enter_records(socket_, rules_)(transport, unread);
           leave_records()(transport, unread);
           if (!unread.empty()) ++changes_with_bytes_unread_;
         });
     BOOST_TEST(code == error_code());
     records_ = !records_;
     ++requests_;
-    write_place_ = read_place_ = follows_ && requests_ < places.size() ? places[requests_] : unknown_place;
+    write_place_ = read_place_ = requests_ < places_.size() ? places_[requests_] : unknown_place;
     written_news_.cancel();
   }
 
@@ -179,6 +181,8 @@ class Talker {
   std::string outgoing_;
   std::string expected_;
   asio::steady_timer written_news_;
+  std::span<const std::size_t> places_;
+  RecordTransport::Rules rules_ = RecordTransport::Rules::without_acknowledgements();
   std::uint64_t seed_;
   WriteTally tally_;
   std::size_t written_ = 0;
@@ -192,15 +196,16 @@ class Talker {
   std::size_t changes_with_bytes_unread_ = 0;
   bool has_room_ = true;
   bool records_ = false;
-  bool follows_ = false;
   bool listens_ = false;
 };
 
 /// Both ends, each with its listeners or its coroutines, until all bytes are there.
 struct Conversation {
-  explicit Conversation(const World::Pair& pair) : client(pair.client, 1, 2), server(pair.server, 2, 1) {
-    client.follow_places();
-    server.follow_places();
+  explicit Conversation(const World::Pair& pair, std::span<const std::size_t> all_places = places,
+                        RecordTransport::Rules rules = RecordTransport::Rules::without_acknowledgements())
+      : client(pair.client, 1, 2), server(pair.server, 2, 1), expected_changes(all_places.size()) {
+    client.follow(all_places, rules);
+    server.follow(all_places, rules);
   }
 
   void finish(World& world) {
@@ -208,7 +213,7 @@ struct Conversation {
     world.settle();
     for (Talker* const talker : {&client, &server}) {
       talker->check();
-      BOOST_TEST(talker->changes() == places.size());
+      BOOST_TEST(talker->changes() == expected_changes);
     }
     if (world.wire() != Wire::memory) return;  // elsewhere the kernel decides how busy it is
     BOOST_TEST(client.changes_with_bytes_queued() + server.changes_with_bytes_queued() > 0U);
@@ -217,6 +222,7 @@ struct Conversation {
 
   Talker client;
   Talker server;
+  std::size_t expected_changes;
 };
 
 void use_listeners(Talker& talker) {
@@ -255,6 +261,22 @@ BEHAVIOUR(a_transport_is_replaced_between_the_two_styles, plain_wires) {
   conversation.finish(world);
 }
 
+/// Records that must be acknowledged, as no program could agree on the place where they end: to the end of the stream.
+BEHAVIOUR(a_stream_goes_on_in_acknowledged_records_to_its_end, plain_wires) {
+  const World::Pair pair = world.pair();
+  Recorder recorder;
+  recorder.watch(pair.client, "client", Recorder::Data::ignore);
+  recorder.watch(pair.server, "server", Recorder::Data::ignore);
+  Conversation conversation(pair, std::span(places).first(1), {});
+  use_listeners(conversation.client);
+  use_coroutines(world, conversation.server);
+  conversation.finish(world);
+  conversation.client.socket().end();
+  world.run_until([&] { return recorder.count("client:close(false)") + recorder.count("server:close(false)") == 2; });
+  BOOST_TEST(recorder.count("server:end") == 1U);
+  BOOST_TEST(recorder.count("client:end") == 1U);
+}
+
 /// Chunks of all sizes, so that a place falls inside of chunks, at their ends, and into the header of a record.
 BEHAVIOUR(a_transport_is_replaced_whatever_the_chunks, static_cast<unsigned>(Wire::memory)) {
   for (const std::size_t size : {313U, 1003U, 4096U, 65'536U}) {
@@ -281,12 +303,11 @@ BEHAVIOUR(a_transport_is_replaced_under_pipes, plain_wires) {
   near_first.pipe(near_last);
   near_last.pipe(near_first);
 
-  bool in_records = false;
   const auto change = [&](Talker& talker, Socket& middle, std::size_t place) {
     talker.change_at(place, unknown_place);
     world.run_until([&] { return talker.written() == place && middle.bytes_read() >= place; });
     BOOST_TEST(middle.bytes_read() >= place);
-    const error_code code = in_records ? replace(middle, leave_records()) : replace(middle, enter_records(middle));
+    const error_code code = replace(middle, enter_records(middle));
     BOOST_TEST(code == error_code());
     BOOST_TEST(!Connection::of(middle).can_splice());
     talker.change_read_at(middle.bytes_written());
