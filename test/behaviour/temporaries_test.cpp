@@ -158,7 +158,7 @@ BEHAVIOUR(B208_free_async_listen, all_wires) {
     Server other = co_await libnet::async_listen(
         home.io(),
         {.host = copy(std::string(second.host)), .port = second.port, .path = copy(std::string(second.path))},
-        {.no_delay = true}, cancel_after(60s));
+        {.socket = {.no_delay = true}}, cancel_after(60s));
     BOOST_TEST(other.listening());
     co_await other.async_close(cancel_after(60s));
   }(world));

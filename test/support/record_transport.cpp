@@ -21,8 +21,12 @@ std::byte RunningKey::apply(std::byte value) noexcept {
   return value ^ static_cast<std::byte>(state_ >> 24U);
 }
 
-RecordTransport::RecordTransport(std::shared_ptr<reactor::Loop> loop, std::unique_ptr<Transport> lower, Rules rules)
+RecordTransport::RecordTransport(std::shared_ptr<reactor::Loop> loop, std::unique_ptr<Transport> lower, Rules rules,
+                                 std::string_view received)
     : loop_(std::move(loop)), lower_(std::move(lower)), rules_(rules), encoded_(lower_->sent()) {
+  const auto bytes = std::as_bytes(std::span(received));
+  received_.assign(bytes.begin(), bytes.end());
+  decipher(received_);
   lower_->observe(this);
 }
 
@@ -106,7 +110,7 @@ void RecordTransport::decode_ahead() {
       decode_record();
     } else if (lower_input_over_) {
       input_failed(lower_input_error_ ? lower_input_error_ : system_error(ECONNABORTED));
-    } else if (!fetch(missing_of_record())) {
+    } else if (!fetch(std::max(missing_of_record(), rules_.read_ahead))) {
       return;
     }
   }
@@ -125,10 +129,14 @@ bool RecordTransport::fetch(std::size_t most) {
   received_.resize(before + most);
   const Result result = lower_->try_read(std::span(received_).subspan(before));
   received_.resize(before + result.bytes);
-  for (std::byte& byte : std::span(received_).subspan(before)) byte = read_key_.apply(byte);
+  decipher(std::span(received_).subspan(before));
   lower_input_over_ = result.status == Status::end || result.status == Status::error;
   lower_input_error_ = result.error;
   return result.bytes > 0 || lower_input_over_;
+}
+
+void RecordTransport::decipher(std::span<std::byte> bytes) noexcept {
+  for (std::byte& byte : bytes) byte = read_key_.apply(byte);
 }
 
 std::size_t RecordTransport::record_size() const noexcept {
@@ -165,6 +173,7 @@ void RecordTransport::decode_record() {
     case Type::end: input_ = Input::ended; break;
     case Type::acknowledge: accept_acknowledgement(); break;
   }
+  for (const std::byte byte : record) undecoded_key_.apply(byte);
   received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(record.size()));
 }
 
@@ -316,8 +325,18 @@ void RecordTransport::remember(error_code error) noexcept {
 
 // ---- The end
 
+std::unique_ptr<Transport> RecordTransport::give_up(std::string& unread) {
+  const auto append = [&](std::byte byte) { unread.push_back(static_cast<char>(byte)); };
+  for (const std::byte byte : std::span(decoded_).subspan(decoded_offset_)) append(byte);
+  for (const std::byte byte : received_) append(undecoded_key_.apply(byte));
+  loop_->unschedule(*this);
+  lower_->observe(nullptr);
+  return std::move(lower_);
+}
+
 /// In an orderly way as far as that is possible without waiting: with the end record, if all else is sent.
 void RecordTransport::close() noexcept {
+  if (!lower_) return;  // given up
   if (unsent() == 0) shutdown_write();
   loop_->unschedule(*this);
   lower_->close();

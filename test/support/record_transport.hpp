@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +34,7 @@ class RunningKey {
 ///   it also reads when nobody wants data, and then keeps one decoded record at most.
 /// * The end is a record. Who has sent it acknowledges no more; who has received it needs no acknowledgements any more.
 /// * An end of the lower transport without an end record is ECONNABORTED; what cannot be decoded is EBADMSG.
+/// * It can begin in the middle of a stream, and without acknowledgements it can end there: `give_up`.
 ///
 /// Both sides can always go on: who may not decode takes in what comes, still encoded, and the window bounds that.
 class RecordTransport final : public transport::Transport,
@@ -42,6 +45,12 @@ class RecordTransport final : public transport::Transport,
     std::size_t acknowledge_interval = 4;  ///< [data records]
     std::size_t window = 8;                ///< [data records], at least the interval
     std::size_t most_payload = 1000;       ///< of one record [bytes]
+    std::size_t read_ahead = 0;            ///< What one read asks the layer below for, whatever a record lacks [bytes]
+
+    /// Nothing is sent that nobody wrote: what was written tells where the last record ends.
+    static Rules without_acknowledgements() noexcept {
+      return {.acknowledge_interval = SIZE_MAX, .window = SIZE_MAX, .read_ahead = 4096};
+    }
   };
 
   /// How often the difficult cases were met, so that a test can tell that it met them.
@@ -54,13 +63,19 @@ class RecordTransport final : public transport::Transport,
     std::size_t told_by_own_task = 0;           ///< One direction became ready through a call of the other.
   };
 
-  RecordTransport(std::shared_ptr<reactor::Loop> loop, std::unique_ptr<transport::Transport> lower, Rules rules);
+  /// @param received  Input that `lower` gave before: it is decoded first.
+  RecordTransport(std::shared_ptr<reactor::Loop> loop, std::unique_ptr<transport::Transport> lower, Rules rules,
+                  std::string_view received = {});
   RecordTransport(std::shared_ptr<reactor::Loop> loop, std::unique_ptr<transport::Transport> lower)
       : RecordTransport(std::move(loop), std::move(lower), Rules()) {}
   ~RecordTransport() override;
 
   const Counters& counters() const noexcept { return counters_; }
   transport::Transport& lower() noexcept { return *lower_; }
+
+  /// Gives up the lower transport, open; then only the destructor is legal.
+  /// @param unread  Gets appended what nobody read: what was decoded, then the other bytes as they were received.
+  std::unique_ptr<transport::Transport> give_up(std::string& unread);
 
   void observe(transport::Transport::Observer* observer) override { observer_ = observer; }
   bool ready_to_read() override;
@@ -99,6 +114,7 @@ class RecordTransport final : public transport::Transport,
   void decode_ahead();
   void take_in_undecoded();
   bool fetch(std::size_t most);
+  void decipher(std::span<std::byte> bytes) noexcept;
   void decode_record();
   void accept_data(std::span<const std::byte> payload);
   void accept_acknowledgement();
@@ -129,7 +145,8 @@ class RecordTransport final : public transport::Transport,
   Counters counters_;
   transport::Transport::Observer* observer_ = nullptr;
 
-  RunningKey read_key_;
+  RunningKey read_key_;       // behind received_
+  RunningKey undecoded_key_;  // in front of received_
   RunningKey write_key_;
   std::vector<std::byte> received_;  // deciphered, not decoded
   std::vector<std::byte> decoded_;   // the payload of one data record

@@ -40,6 +40,12 @@ inline std::shared_ptr<transport::KernelPipe> pipe_with(std::string_view text) {
   return pipe;
 }
 
+/// One flush, whose error does not matter.
+inline core::Sending::Flushed flush(core::Sending& sending, transport::Transport& transport, int most) {
+  error_code ignored;
+  return sending.flush(transport, most, ignored);
+}
+
 /// The sending half, driven a step at a time as a connection drives it.
 class Sender {
  public:
@@ -57,15 +63,15 @@ class Sender {
     return operation;
   }
   void replace(ScriptedTransport& transport) {
-    sending.pass_barrier();
+    static_cast<void>(sending.pass_barrier());
     transport_ = &transport;
     sending.attach(transport);
   }
 
   void step(int most = 16) {
     if (failure) return;
-    const core::Sending::Flushed flushed = sending.flush(*transport_, most);
-    if (flushed.error) return fail(flushed.error);
+    error_code error;
+    if (sending.flush(*transport_, most, error).failed) return fail(error);
     complete();
     if (sending.take_drain(0)) ++drains;
     if (const error_code code = sending.send_end(*transport_)) return fail(code);

@@ -44,13 +44,13 @@ BOOST_AUTO_TEST_CASE(a_drain_waits_for_the_mark_and_for_an_empty_queue_after_the
   sending.attach(transport);
   sending.append_copy(bytes_of("0123456789"));
   sending.owe_drain();
-  static_cast<void>(sending.flush(transport, 1));
+  static_cast<void>(flush(sending, transport, 1));
   BOOST_TEST(!sending.take_drain(5));
   BOOST_TEST(sending.take_drain(6));
   sending.owe_drain();
   sending.end();
   BOOST_TEST(!sending.take_drain(6));
-  static_cast<void>(sending.flush(transport, 16));
+  static_cast<void>(flush(sending, transport, 16));
   BOOST_TEST(sending.take_drain(6));
 }
 
@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(what_a_transport_holds_delays_the_drain) {
   sending.attach(transport);
   sending.append_copy(bytes_of("0123456789"));
   sending.owe_drain();
-  static_cast<void>(sending.flush(transport, 16));
+  static_cast<void>(flush(sending, transport, 16));
   BOOST_TEST(sending.queued() == 0U);
   BOOST_TEST(!sending.take_drain(2));
   BOOST_TEST(sending.take_drain(3));
@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(the_end_goes_out_once_and_behind_all_bytes) {
   sending.attach(transport);
   sending.append_copy(bytes_of("ab"));
   const auto ends_after = [&](int writes) {
-    static_cast<void>(sending.flush(transport, writes));
+    static_cast<void>(flush(sending, transport, writes));
     BOOST_TEST(!sending.send_end(transport));
     return transport.ends();
   };
@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(nothing_behind_the_barrier_reaches_the_transport_before_it)
   ScriptedTransport before, after;
   Sender sender(before);
   sender.write("before");
-  sender.sending.append_barrier();
+  sender.sending.append_barrier(nullptr);
   sender.write("copied ", Views::copied);
   sender.sending.append_piped(pipe_with("piped "));
   sender.write("lent");
@@ -190,7 +190,7 @@ BOOST_AUTO_TEST_CASE(nothing_behind_the_barrier_reaches_the_transport_before_it)
   BOOST_TEST(sender.completed() == 1U);
   BOOST_TEST(sender.sending.is_at_barrier());
   BOOST_TEST(!sender.sending.is_bare());
-  BOOST_TEST(!sender.sending.flush(before, 16).more);
+  BOOST_TEST(!flush(sender.sending, before, 16).more);
   sender.replace(after);
   BOOST_TEST(!sender.sending.is_at_barrier());
   sender.step();
@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(nothing_behind_the_barrier_reaches_the_transport_before_it)
 BOOST_AUTO_TEST_CASE(a_barrier_without_bytes_holds_the_end_and_what_would_be_written_through) {
   ScriptedTransport before, after;
   Sender sender(before);
-  sender.sending.append_barrier();
+  sender.sending.append_barrier(nullptr);
   BOOST_TEST(sender.sending.is_at_barrier());
   BOOST_TEST(!sender.sending.is_bare());
   sender.sending.end();
@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(the_barrier_is_met_when_all_before_it_has_left_and_not_when
   before.hold_last(2);
   Sender sender(before);
   sender.write("before");
-  sender.sending.append_barrier();
+  sender.sending.append_barrier(nullptr);
   sender.step();
   BOOST_TEST(sender.sending.queued() == 0U);
   BOOST_TEST(!sender.sending.is_at_barrier());
@@ -238,7 +238,7 @@ BOOST_AUTO_TEST_CASE(counts_go_on_over_transports_that_have_sent_for_others) {
     BOOST_TEST(sender.sending.sent() == sent);
   };
   const auto replace_by = [&](ScriptedTransport& next) {
-    sender.sending.append_barrier();
+    sender.sending.append_barrier(nullptr);
     sender.replace(next);
   };
   sender.write("0123456789");
@@ -278,9 +278,9 @@ BOOST_AUTO_TEST_CASE(a_new_connection_begins_with_nothing_of_the_last) {
   Sending sending;
   sending.attach(before);
   sending.append_copy(bytes_of("abc"));
-  static_cast<void>(sending.flush(before, 16));
+  static_cast<void>(flush(sending, before, 16));
   sending.append_copy(bytes_of("never sent"));
-  sending.append_barrier();
+  sending.append_barrier(nullptr);
   sending.cork();
   sending.owe_drain();
   sending.abort();
@@ -294,7 +294,7 @@ BOOST_AUTO_TEST_CASE(a_new_connection_begins_with_nothing_of_the_last) {
   BOOST_TEST(sending.buffered() == 0U);
   sending.attach(after);
   sending.append_copy(bytes_of("anew"));
-  static_cast<void>(sending.flush(after, 16));
+  static_cast<void>(flush(sending, after, 16));
   BOOST_TEST(after.left() == "anew");
 }
 

@@ -158,15 +158,15 @@ BOOST_AUTO_TEST_CASE(a_flush_makes_no_more_gathered_writes_than_it_may) {
   transport.limit_writes(1);
   Sender sender(transport);
   sender.write("0123456789");
-  const auto flush = [&](int most) { return sender.sending.flush(transport, most); };
-  BOOST_TEST(flush(3).more);
+  const auto flush_up_to = [&](int most) { return flush(sender.sending, transport, most); };
+  BOOST_TEST(flush_up_to(3).more);
   BOOST_TEST(transport.writes() == 3U);
   BOOST_TEST(transport.left() == "012");
-  const Sending::Flushed rest = flush(7);
+  const Sending::Flushed rest = flush_up_to(7);
   BOOST_TEST(rest.moved);
   BOOST_TEST(!rest.more);
   BOOST_TEST(transport.left() == "0123456789");
-  const Sending::Flushed nothing = flush(7);
+  const Sending::Flushed nothing = flush_up_to(7);
   BOOST_TEST(!nothing.moved);
   BOOST_TEST(!nothing.more);
   BOOST_TEST(transport.writes() == 10U);
@@ -177,14 +177,14 @@ BOOST_AUTO_TEST_CASE(what_no_transport_takes_stays_and_nothing_has_moved) {
   transport.set_writable(false);
   Sender sender(transport);
   const Write& write = sender.write("later");
-  const Sending::Flushed flushed = sender.sending.flush(transport, 16);
+  const Sending::Flushed flushed = flush(sender.sending, transport, 16);
   BOOST_TEST(!flushed.moved);
   BOOST_TEST(!flushed.more);
   BOOST_TEST(transport.writes() == 0U);
   BOOST_TEST(sender.sending.queued() == 5U);
   BOOST_TEST(!sender.sending.has_started(write));
   transport.set_writable(true);
-  BOOST_TEST(sender.sending.flush(transport, 16).moved);
+  BOOST_TEST(flush(sender.sending, transport, 16).moved);
   BOOST_TEST(sender.sending.has_sent(write));
 }
 
@@ -194,9 +194,9 @@ BOOST_AUTO_TEST_CASE(a_transport_that_would_block_and_is_ready_again_is_asked_ag
   transport.say_that_was_all();
   Sender sender(transport);
   sender.write("abc");
-  BOOST_TEST(sender.sending.flush(transport, 16).more);
+  BOOST_TEST(flush(sender.sending, transport, 16).more);
   BOOST_TEST(transport.left() == "ab");
-  BOOST_TEST(!sender.sending.flush(transport, 16).more);
+  BOOST_TEST(!flush(sender.sending, transport, 16).more);
   BOOST_TEST(transport.left() == "abc");
 }
 
@@ -245,14 +245,14 @@ BOOST_AUTO_TEST_CASE(a_write_that_has_not_started_is_taken_out_with_its_bytes) {
   Write& first = sender.write("first");
   Write& second = sender.write("second");
   Write& third = sender.write("third");
-  static_cast<void>(sender.sending.flush(transport, 1));
+  static_cast<void>(flush(sender.sending, transport, 1));
   BOOST_TEST(sender.sending.has_started(first));
   BOOST_TEST(!sender.sending.has_started(second));
   BOOST_TEST(sender.sending.contains(second));
   sender.sending.remove(second);
   BOOST_TEST(!sender.sending.contains(second));
   BOOST_TEST(sender.sending.appended() == 10U);
-  static_cast<void>(sender.sending.flush(transport, 16));
+  static_cast<void>(flush(sender.sending, transport, 16));
   BOOST_TEST(transport.left() == "firstthird");
   BOOST_TEST(sender.sending.pop_completed() == &first);
   BOOST_TEST(sender.sending.pop_completed() == &third);
@@ -347,13 +347,13 @@ BOOST_AUTO_TEST_CASE(a_write_for_which_there_is_no_memory_has_queued_nothing) {
     fault.insist([&] { sender.sending.append_borrowed(pieces); });
     fault.insist([&] { sender.sending.append(Payload(all.substr(330, 670)), Views::copied); });
     fault.insist([&] { sender.sending.append(Payload(adopted), Views::copied); });
-    fault.insist([&] { sender.sending.append_barrier(); });
+    fault.insist([&] { sender.sending.append_barrier(nullptr); });
     fault.insist([&] { sender.sending.append(Payload(all.substr(1500, 28500)), Views::copied); });
     fault.insist([&] { sender.sending.append_piped(piped); });
     BOOST_TEST(sender.sending.appended() == 30005U);
-    BOOST_TEST(fault.survives([&] { static_cast<void>(sender.sending.flush(before, 16)); }));
+    BOOST_TEST(fault.survives([&] { static_cast<void>(flush(sender.sending, before, 16)); }));
     sender.replace(after);
-    BOOST_TEST(fault.survives([&] { static_cast<void>(sender.sending.flush(after, 16)); }));
+    BOOST_TEST(fault.survives([&] { static_cast<void>(flush(sender.sending, after, 16)); }));
     BOOST_REQUIRE(before.left() == all.substr(0, 1500));
     BOOST_REQUIRE(after.left() == std::string(all.substr(1500)) + "piped");
   });

@@ -355,7 +355,7 @@ BOOST_AUTO_TEST_CASE(nothing_behind_a_barrier_is_gathered) {
   WriteQueue queue;
   Write before, behind;
   write(queue, "before", before);
-  queue.append_barrier();
+  queue.append_barrier(nullptr);
   BOOST_TEST(queue.has_barrier());
   BOOST_TEST(!queue.at_barrier());
   write(queue, "copied", behind);
@@ -373,7 +373,7 @@ BOOST_AUTO_TEST_CASE(nothing_behind_a_barrier_is_gathered) {
   BOOST_TEST(queue.at_barrier());
   BOOST_TEST(queue.pop_completed(queue.consumed()) == &before);
   BOOST_TEST(queue.pop_completed(queue.consumed()) == nullptr);
-  queue.pop_barrier();
+  static_cast<void>(queue.pop_barrier());
   BOOST_TEST(!queue.has_barrier());
   BOOST_TEST(!queue.at_barrier());
   BOOST_TEST(content(queue) == "copied" + kept + std::string(200, 's'));
@@ -385,12 +385,12 @@ BOOST_AUTO_TEST_CASE(nothing_behind_a_barrier_is_gathered) {
 BOOST_AUTO_TEST_CASE(a_barrier_in_an_empty_queue_is_met_at_once) {
   WriteQueue queue;
   BOOST_TEST(queue.bare());
-  queue.append_barrier();
+  queue.append_barrier(nullptr);
   BOOST_TEST(queue.at_barrier());
   BOOST_TEST(queue.empty());
   BOOST_TEST(!queue.bare());
   BOOST_TEST(!queue.sendable());
-  queue.pop_barrier();
+  static_cast<void>(queue.pop_barrier());
   BOOST_TEST(queue.bare());
   queue.append_copy(bytes_of("after"));
   BOOST_TEST(content(queue) == "after");
@@ -399,11 +399,11 @@ BOOST_AUTO_TEST_CASE(a_barrier_in_an_empty_queue_is_met_at_once) {
 BOOST_AUTO_TEST_CASE(small_copies_do_not_join_across_a_barrier) {
   WriteQueue queue;
   queue.append_copy(bytes_of("a"));
-  queue.append_barrier();
+  queue.append_barrier(nullptr);
   for (int i = 0; i < 40; ++i) queue.append_copy(bytes_of(std::string(64, 'b')));
   BOOST_TEST(content(queue) == "a");
   queue.consume(1);
-  queue.pop_barrier();
+  static_cast<void>(queue.pop_barrier());
   BOOST_TEST(content(queue) == std::string(40 * 64, 'b'));
 }
 
@@ -416,11 +416,11 @@ BOOST_AUTO_TEST_CASE(a_pipe_behind_a_barrier_is_not_the_first) {
   ::close(near);
   ::close(far);
   WriteQueue queue;
-  queue.append_barrier();
+  queue.append_barrier(nullptr);
   queue.append_piped(pipe);
   BOOST_TEST(queue.front_pipe() == nullptr);
   BOOST_TEST(queue.size() == 5U);
-  queue.pop_barrier();
+  static_cast<void>(queue.pop_barrier());
   BOOST_TEST(queue.front_pipe() == pipe.get());
 }
 
@@ -429,7 +429,7 @@ BOOST_AUTO_TEST_CASE(an_operation_on_either_side_of_a_barrier_can_be_removed) {
   std::array<Write, 4> writes;
   write(queue, "one", writes[0]);
   write(queue, "two", writes[1]);
-  queue.append_barrier();
+  queue.append_barrier(nullptr);
   write(queue, "three", writes[2]);
   write(queue, "four", writes[3]);
   BOOST_TEST(queue.remove(writes[1]) == 3U);
@@ -437,7 +437,7 @@ BOOST_AUTO_TEST_CASE(an_operation_on_either_side_of_a_barrier_can_be_removed) {
   BOOST_TEST(content(queue) == "one");
   BOOST_TEST(queue.remove(writes[0]) == 3U);
   BOOST_TEST(queue.at_barrier());
-  queue.pop_barrier();
+  static_cast<void>(queue.pop_barrier());
   BOOST_TEST(content(queue) == "four");
   drain_operations(queue);
 }
@@ -445,12 +445,12 @@ BOOST_AUTO_TEST_CASE(an_operation_on_either_side_of_a_barrier_can_be_removed) {
 BOOST_AUTO_TEST_CASE(a_barrier_goes_with_the_data) {
   WriteQueue queue;
   queue.append_copy(bytes_of("before"));
-  queue.append_barrier();
+  queue.append_barrier(nullptr);
   queue.append_copy(bytes_of("behind"));
   queue.drop_data();
   BOOST_TEST(!queue.has_barrier());
   BOOST_TEST(queue.bare());
-  queue.append_barrier();
+  queue.append_barrier(nullptr);
   queue.reset();
   BOOST_TEST(!queue.has_barrier());
   queue.append_copy(bytes_of("anew"));
@@ -464,7 +464,7 @@ BOOST_AUTO_TEST_CASE(what_was_appended_last_can_be_taken_back) {
     WriteQueue queue;
     Write first;
     write(queue, "first", first);
-    if (behind_a_barrier) queue.append_barrier();
+    if (behind_a_barrier) queue.append_barrier(nullptr);
     const std::uint64_t begin = queue.appended();
     queue.append_borrowed(bytes_of(kept));
     queue.append_shared(payload);
@@ -475,7 +475,7 @@ BOOST_AUTO_TEST_CASE(what_was_appended_last_can_be_taken_back) {
     BOOST_TEST(content(queue) == "first");
     queue.consume(5);
     BOOST_TEST(queue.at_barrier() == behind_a_barrier);
-    if (behind_a_barrier) queue.pop_barrier();
+    if (behind_a_barrier) static_cast<void>(queue.pop_barrier());
     queue.append_copy(bytes_of("next"));
     BOOST_TEST(content(queue) == "next");
     BOOST_TEST(queue.pop_completed(queue.consumed()) == &first);
@@ -500,12 +500,12 @@ BOOST_AUTO_TEST_CASE(an_append_without_memory_appends_nothing) {
     expected += std::string(500, 'p') + kept;
     BOOST_TEST(queue.appended() == expected.size());
     BOOST_TEST((content(queue) == expected));
-    fault.insist([&] { queue.append_barrier(); });
+    fault.insist([&] { queue.append_barrier(nullptr); });
     fault.insist([&] { queue.append_copy(bytes_of("behind")); });
     BOOST_TEST((content(queue) == expected));
     queue.consume(expected.size());
     BOOST_TEST(queue.at_barrier());
-    queue.pop_barrier();
+    static_cast<void>(queue.pop_barrier());
     BOOST_TEST(content(queue) == "behind");
     BOOST_TEST(payload.use_count() == 1U);
   });

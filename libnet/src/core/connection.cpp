@@ -677,8 +677,8 @@ void Connection::finish_pipe(detail::PipeOperation& operation, error_code code) 
 void Connection::read_for_pipe(detail::PipeOperation& operation) {
   detail::Pipe& pipe = *operation.pipe;
   if (const error_code code = pipe.refusal()) return finish_pipe(operation, code);
-  if (pipe.destination().buffered() != 0) {
-    pipe.want_writable();
+  if (pipe.destination().queued() != 0) {
+    pipe.want_empty_queue();
     return watch_unread();
   }
   const transport::Result result = pipe.pass_on(receiving_, *transport_);
@@ -702,7 +702,7 @@ void Connection::end_pipe(detail::PipeOperation& operation) {
   waiting_.push_back(operation);
   if (const error_code code = pipe.refusal()) return finish_pipe(operation, code);
   if (pipe.ends_destination()) pipe.destination().end({}, nullptr);
-  pipe.want_writable();
+  pipe.want_all_sent();
   pipe.destination().tell_when_writable(pipe);
   pipe.destination().flush_soon();
 }
@@ -714,9 +714,9 @@ void Connection::tell_when_writable(detail::Pipe& pipe) {
 }
 
 void Connection::tell_writable() {
-  if (waiting_.empty() || buffered() != 0) return;
-  finish_waiting({}, [](Operation& operation) {
-    return operation.kind == Operation::Kind::writable && static_cast<detail::Pipe&>(operation).take_writable();
+  if (waiting_.empty() || queued() != 0) return;
+  finish_waiting({}, [all_sent = buffered() == 0](Operation& operation) {
+    return operation.kind == Operation::Kind::writable && static_cast<detail::Pipe&>(operation).take_writable(all_sent);
   });
 }
 
@@ -901,7 +901,7 @@ void Connection::note_drained() {
 void Connection::start_drain(detail::VoidOperation& operation) {
   if (destroyed()) return finish(operation, outcome_.code_when_over());
   if (phase_ == Phase::failing) return finish(operation, outcome_.code());
-  const bool flushing = sending_.side() == Sending::Side::ending && buffered() != 0;
+  const bool flushing = sending_.is_ending() && buffered() != 0;
   if (!sending_.owes_drain() && !flushing) return finish(operation, {});
   sending_.owe_drain();
   wait(operation);

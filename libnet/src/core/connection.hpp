@@ -183,6 +183,7 @@ class Connection final : public EventSource,
   bool need_drain() const noexcept { return sending_.owes_drain(); }
   std::uint64_t bytes_read() const noexcept { return receiving_.bytes_read(); }
   std::uint64_t bytes_written() const noexcept { return sending_.appended(); }
+  std::size_t queued() const noexcept { return sending_.queued(); }
   std::size_t buffered() const noexcept { return sending_.buffered(); }
   std::size_t buffered_in_user_space() const noexcept { return sending_.buffered_in_user_space(); }
   const SocketOptions& options() const noexcept { return options_.given(); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -31,10 +32,18 @@ class Pipe final : public Operation, public Recycled {
   bool ends_destination() const noexcept { return ends_destination_; }
   bool is_heard() const noexcept { return operation_.is_heard; }
 
-  /// Asks to be told when nothing is queued at the destination.
-  void want_writable() noexcept { wants_writable_ = true; }
-  /// True if it was asked for; it has to be asked again.
-  bool take_writable() noexcept { return std::exchange(wants_writable_, false); }
+  /// @name What it waits for at the destination
+  /// It has to be asked for again each time.
+  /// @{
+  void want_empty_queue() noexcept { wish_ = Wish::empty_queue; }
+  void want_all_sent() noexcept { wish_ = Wish::all_sent; }
+  /// True if it was asked for. Nothing is queued there any more.
+  bool take_writable(bool all_sent) noexcept {
+    if (wish_ == Wish::nothing || (wish_ == Wish::all_sent && !all_sent)) return false;
+    wish_ = Wish::nothing;
+    return true;
+  }
+  /// @}
 
   /// One read, passed on to the destination, whose queue is empty. The pipe may be gone afterwards, if it leads back to its
   /// source and the write failed.
@@ -49,6 +58,8 @@ class Pipe final : public Operation, public Recycled {
   void refuse() override {}
 
  private:
+  enum class Wish : std::uint8_t { nothing, empty_queue, all_sent };
+
   transport::Result pass_on_copied(core::Receiving& input, transport::Transport& source);
   transport::Result pass_on_spliced(core::Receiving& input, transport::Transport& source);
   bool may_splice() const noexcept { return source_.can_splice() && destination().can_splice(); }
@@ -58,7 +69,7 @@ class Pipe final : public Operation, public Recycled {
   Socket destination_;
   std::shared_ptr<transport::KernelPipe> shortcut_;  // past user space; null while the stream is not in bulk
   bool ends_destination_;
-  bool wants_writable_ = false;
+  Wish wish_ = Wish::nothing;
 };
 
 }  // namespace libnet::detail

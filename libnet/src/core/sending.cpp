@@ -103,7 +103,7 @@ void Sending::end() noexcept {
 }
 
 error_code Sending::send_end(transport::Transport& transport) {
-  if (side_ != Side::ending || !is_bare()) return {};
+  if (side_ != Side::ending || !queue_.bare()) return {};
   side_ = Side::shut;
   return transport.shutdown_write();
 }

@@ -140,7 +140,7 @@ class Sending {
   /// What is queued leaves, then the end; corks hold nothing back any more.
   void end() noexcept;
   void abort() noexcept { side_ = Side::aborted; }
-  /// Hands the end to the transport once all else has left.
+  /// Hands the end to the transport once it has taken all else: it may hold bytes that only an end releases.
   error_code send_end(transport::Transport& transport);
   /// True, once, when the end has wholly left.
   bool take_end_sent() noexcept;
