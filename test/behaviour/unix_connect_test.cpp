@@ -140,7 +140,7 @@ BEHAVIOUR(B39_a_socket_file_of_somebody_else, unix_wire) {
   BOOST_TEST(connections == 1);
 }
 
-BEHAVIOUR(B40_corked_writes_leave_as_one, all_wires) {
+BEHAVIOUR(B40_corked_writes_leave_as_one, real_wires) {
   auto [client, server] = world.pair();
   Recorder recorder;
   recorder.watch(server, "server");
@@ -157,7 +157,7 @@ BEHAVIOUR(B40_corked_writes_leave_as_one, all_wires) {
   BOOST_TEST(recorder.received("server") == "ping");
 }
 
-BEHAVIOUR(B40_corked_writes_leave_as_one_awaited, all_wires) {
+BEHAVIOUR(B40_corked_writes_leave_as_one_awaited, real_wires) {
   auto [client, server] = world.pair();
   sends = 0;
   client.cork();

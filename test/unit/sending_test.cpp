@@ -78,7 +78,7 @@ void check_failed(const Sender& sender, const ScriptedTransport& transport, cons
     BOOST_TEST(write.code.failed() == (transport.sent() < write.end));
   }
   BOOST_TEST(sender.ends == 0);
-  BOOST_TEST(transport.ends() == 0U);
+  if (transport.ends() != 0) BOOST_TEST(transport.taken().size() == traffic.text.size());  // behind all bytes
 }
 
 }  // namespace
@@ -216,7 +216,8 @@ BOOST_AUTO_TEST_CASE(a_write_is_complete_when_its_own_bytes_have_left_whatever_i
   }
   sender.sending.end();
   sender.step();
-  BOOST_TEST(transport.ends() == 0U);
+  BOOST_TEST(transport.ends() == 1U);
+  BOOST_TEST(sender.ends == 0);
   transport.hold_last(0);
   sender.step();
   BOOST_TEST(sender.completed() == 50U);
