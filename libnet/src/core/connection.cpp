@@ -714,7 +714,7 @@ void Connection::tell_when_writable(detail::Pipe& pipe) {
 }
 
 void Connection::tell_writable() {
-  if (waiting_.empty() || queued() != 0) return;
+  if (queued() != 0) return;
   finish_waiting({}, [all_sent = buffered() == 0](Operation& operation) {
     return operation.kind == Operation::Kind::writable && static_cast<detail::Pipe&>(operation).take_writable(all_sent);
   });
@@ -875,10 +875,10 @@ void Connection::flush() {
   if (flushed.failed) return output_failed(error);
   if (flushed.more) mark(Due::flush);
   if (sending_.has_operations()) complete_writes();
-  note_drained();
+  if (sending_.owes_drain()) note_drained();
   if (sending_.is_at_barrier()) replace_now();
   if (sending_.is_ending()) send_end();
-  tell_writable();
+  if (!waiting_.empty()) tell_writable();
 }
 
 inline void Connection::note_moved_output() {
