@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/connection.hpp"
+#include "core/listen_request.hpp"
 #include "core/log.hpp"
 #include "core/operation_name.hpp"
 #include "core/running_handler.hpp"
@@ -42,7 +43,7 @@ Acceptor::Acceptor(std::shared_ptr<reactor::Loop> loop, const ServerOptions& opt
 Acceptor::~Acceptor() { *self_ = nullptr; }
 
 void Acceptor::abandon() noexcept {
-  due_ = 0;
+  due_.abandon();
   shard_.abandon();
   lookup_.reset();
   stop_.reset();
@@ -57,19 +58,13 @@ void Acceptor::abandon() noexcept {
 // --- steps ---------------------------------------------------------------------------------------------------------
 
 bool Acceptor::anything_due() const noexcept {
-  return due_ != 0 || shard_.due() || !failures_.empty() ||
+  return !due_.empty() || shard_.due() || !failures_.empty() ||
          std::any_of(closing_.begin(), closing_.end(), [](const auto& old) { return old->finished(); });
 }
 
-void Acceptor::mark(int due) {
-  due_ = static_cast<std::uint8_t>(due_ | due);
+void Acceptor::mark(Due due) {
+  due_.add(due);
   wake();
-}
-
-bool Acceptor::take(Due due) noexcept {
-  if ((due_ & due) == 0) return false;
-  due_ = static_cast<std::uint8_t>(due_ & ~due);
-  return true;
 }
 
 void Acceptor::step() {
@@ -91,11 +86,11 @@ void Acceptor::deliver_all() {
 bool Acceptor::deliver_next() {
   if (!failures_.empty()) {
     deliver_failure();
-  } else if (take(due_listening)) {
+  } else if (due_.take(Due::listening)) {
     deliver_listening();
   } else if (!completed_.empty()) {
     complete_next();
-  } else if (take(due_rest)) {
+  } else if (due_.take(Due::rest)) {
     come_to_rest();
   } else {
     return deliver_close();
@@ -133,7 +128,7 @@ bool Acceptor::deliver_close() {
   if (session->listened || !running()) emit(index(ServerEvent::close));
   if (!loop_->alive()) return false;
   while (!session->closers.empty()) completed_.push_back(session->closers.pop_front());
-  mark(due_rest);
+  mark(Due::rest);
   return true;
 }
 
@@ -237,6 +232,109 @@ void Acceptor::accept_failed(const error_code& code) {
   report(error_);
 }
 
+// --- listening ------------------------------------------------------------------------------------------------------
+
+void Acceptor::listen(const detail::ListenRequest& request) {
+  if (running()) throw SystemError(Error(Errc::already_listening, "listen"));
+  check_listen_request(request);
+  happened_ = 0;
+  listen_callback_.reset();
+  current_ = std::make_shared<ListenSession>(self_);
+  current_->listened = true;
+  if (request.stop.stop_requested()) return close(nullptr);
+  if (request.stop.stop_possible()) stop_.emplace(*loop_, request.stop, [this] { close(nullptr); });
+  open(request);
+  wake();
+}
+
+void Acceptor::open(const detail::ListenRequest& request) {
+  const auto port = static_cast<std::uint16_t>(request.port.value_or(0));
+  if (request.failure) {
+    opened(request.failure);
+  } else if (request.fd) {
+    opened(shard_.listen(*request.fd, listener_options(request)));
+  } else if (request.bound) {
+    const auto address = request.bound->address();
+    opened(shard_.listen(*request.bound, listener_options(request)), address ? &*address : nullptr);
+  } else if (!request.port && !request.path.empty()) {
+    open_listener(SocketAddress::unix_socket(request.path), request);
+  } else if (request.host.empty()) {
+    open_any(port, request);
+  } else if (is_ip(request.host) != 0) {
+    open_listener(SocketAddress::ip(request.host, port), request);
+  } else {
+    look_up(request);
+  }
+}
+
+/// All addresses: '::' for both families where IPv6 exists, else '0.0.0.0'.
+void Acceptor::open_any(std::uint16_t port, const detail::ListenRequest& request) {
+  const SocketAddress address = SocketAddress::ip("::", port);
+  const error_code code = shard_.listen(address, listener_options(request));
+  if (code == boost::system::errc::address_family_not_supported || code == boost::system::errc::address_not_available) {
+    return open_listener(SocketAddress::ip("0.0.0.0", port), request);
+  }
+  opened(code, &address);
+}
+
+void Acceptor::open_listener(const SocketAddress& address, const detail::ListenRequest& request) {
+  opened(shard_.listen(address, listener_options(request)), &address);
+}
+
+void Acceptor::opened(const error_code& code, const SocketAddress* address) {
+  if (code) return listen_failed(Error(code, ErrorInfo{.operation = "listen", .local_address = address}));
+  mark(Due::listening);
+  shard_.look();
+}
+
+void Acceptor::look_up(const detail::ListenRequest& request) {
+  lookup_ =
+      std::make_unique<HostLookup>(*loop_, request.lookup, request.host, LookupOptions(),
+                                   [this, request](const Error& error, const std::vector<LookupAddress>& addresses) {
+                                     resolved(request, error, addresses);
+                                   });
+}
+
+void Acceptor::resolved(const detail::ListenRequest& request, const Error& error,
+                        const std::vector<LookupAddress>& addresses) {
+  lookup_.reset();
+  if (error) return listen_failed(error);
+  const LookupAddress& chosen = choose_to_listen(addresses);
+  if (is_ip(chosen.address) == 0) {
+    return listen_failed(Error(Errc::invalid_address, ErrorInfo{.operation = "listen", .host = request.host}));
+  }
+  open_listener(SocketAddress::ip(chosen.address, static_cast<std::uint16_t>(request.port.value_or(0))), request);
+}
+
+void Acceptor::listen_failed(const Error& error) {
+  error_ = error;
+  current_.reset();
+  stop_.reset();
+  forget_listen_callback();
+  failures_.push_back({error, finish_waiting(Operation::Kind::listen, error.code())});
+  wake();
+}
+
+void Acceptor::forget_listen_callback() {
+  if (listen_callback_) listeners_.remove(*std::exchange(listen_callback_, std::nullopt));
+}
+
+void Acceptor::start_listen(detail::VoidOperation& operation, const detail::ListenRequest& request) {
+  wait(operation);
+  try {
+    listen(request);
+  } catch (const SystemError& refused) {
+    OperationList::remove(operation);
+    finish(operation, refused.code());
+  }
+}
+
+void Acceptor::await_listening(std::unique_ptr<detail::Callable> listener) {
+  if (!running()) return;  // it has failed already: 'error' is due
+  listen_callback_ =
+      listeners_.add(index(ServerEvent::listening), std::move(listener), detail::ListenerTable::Place::back, true);
+}
+
 // --- closing -------------------------------------------------------------------------------------------------------
 
 void Acceptor::close(detail::VoidOperation* operation) {
@@ -259,7 +357,7 @@ std::shared_ptr<ListenSession> Acceptor::stop_listening() {
   lookup_.reset();
   stop_.reset();
   forget_listen_callback();
-  due_ = static_cast<std::uint8_t>(due_ & ~due_listening);
+  due_.take(Due::listening);
   finish_operations(accepts_, completed_, asio::error::operation_aborted, [](Operation&) { return true; });
   finish_waiting(Operation::Kind::listen, asio::error::operation_aborted);
   return std::exchange(current_, nullptr);

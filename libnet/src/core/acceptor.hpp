@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/due_set.hpp"
 #include "core/event_source.hpp"
 #include "core/host_lookup.hpp"
 #include "core/kept_options.hpp"
@@ -90,7 +91,7 @@ class Acceptor final : public EventSource {
   /// @}
 
  private:
-  enum Due : std::uint8_t { due_listening = 1, due_rest = 2 };
+  enum class Due : std::uint8_t { listening, rest };
 
   ~Acceptor() override;
 
@@ -107,8 +108,7 @@ class Acceptor final : public EventSource {
 
   /// Between listen() and close() or its failure.
   bool running() const noexcept { return current_ != nullptr; }
-  void mark(int due);
-  bool take(Due due) noexcept;
+  void mark(Due due);
   bool deliver_next();
   void deliver_listening();
   void deliver_failure();
@@ -143,7 +143,7 @@ class Acceptor final : public EventSource {
   Error error_;                   // the last one
   std::optional<ListenerId> listen_callback_;
   std::optional<reactor::TimePoint> last_report_;  // of an accept error
-  std::uint8_t due_ = 0;
+  DueSet<Due> due_;
   ServerShard shard_;
 };
 
