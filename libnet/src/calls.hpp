@@ -49,8 +49,8 @@ void start(State* state, const char* function, Operation& operation, Arguments&&
 
 /// Asks for a value, which any thread may do while nobody changes it. A handle of nothing gives `otherwise`.
 template <auto Member, class State, class Result = std::decay_t<std::invoke_result_t<decltype(Member), State&>>>
-Result ask(State* state, std::type_identity_t<Result> otherwise = Result()) {
-  return state != nullptr ? (state->*Member)() : std::move(otherwise);
+Result ask(State* state, const std::type_identity_t<Result>& otherwise = Result()) {
+  return state != nullptr ? (state->*Member)() : otherwise;
 }
 
 }  // namespace libnet

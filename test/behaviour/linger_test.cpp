@@ -1,5 +1,7 @@
 #include "support/behaviour.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/post.hpp>
 
 using namespace libnet::test;
@@ -139,6 +141,27 @@ BEHAVIOUR(B231_a_peer_that_takes_no_byte_for_the_linger_time_is_cut, all_wires) 
     // Bytes are missing: that is a reset, where there is one, and no clean end.
     BOOST_TEST(recorder.count(in_time || world.is_unix() ? "server:close(false)" : "server:close(true)") == 1U);
   }
+}
+
+BEHAVIOUR(B231_a_write_that_is_cut_while_lingering_does_not_hold_the_close, all_wires) {
+  world.use_manual_clock();
+  auto [client, server] = world.pair();
+  Recorder recorder;
+  recorder.watch(client, "client");
+  server.pause();
+  asio::cancellation_signal signal;
+  const std::string data = random_bytes(8'000'000);
+  error_code result;
+  client.async_write(
+      data, asio::bind_cancellation_slot(signal.slot(), [&](const error_code& code, std::size_t) { result = code; }));
+  world.settle();
+  client.destroy_soon();
+  world.settle();
+  signal.emit(asio::cancellation_type::terminal);
+  world.settle();
+  BOOST_TEST(result == asio::error::operation_aborted);
+  world.advance(2001ms);
+  expect(recorder.of("client"), {"error(ECANCELED)", "close(true)"});
 }
 
 BEHAVIOUR(B231_a_peer_that_takes_some_bytes_now_and_then_is_not_cut, all_wires) {

@@ -128,10 +128,21 @@ BEHAVIOUR(a_replacement_without_memory_fails_the_connection, memory_wire) {
   replace(client, [](TransportPointer&, std::string&) { throw std::bad_alloc(); });
   client.write("new", tally.next());
   world.settle();
-  BOOST_TEST(heard == error_code(Errc::listener_threw));
+  BOOST_TEST(heard == boost::system::errc::not_enough_memory);
   BOOST_TEST(tally.each_once_in_order());
-  BOOST_TEST(tally.all(Errc::listener_threw));
+  BOOST_TEST(tally.all(boost::system::errc::make_error_code(boost::system::errc::not_enough_memory)));
   BOOST_TEST(client.destroyed());
+}
+
+BEHAVIOUR(a_replacement_that_throws_sends_no_end, memory_wire) {
+  const World::Pair pair = world.pair();
+  Socket client = pair.client;
+  Recorder recorder;
+  recorder.watch(client, "client");
+  replace(client, [](TransportPointer&, std::string&) { throw SystemError(Error(Errc::invalid_argument, "replace")); });
+  client.end();
+  world.settle();
+  expect(recorder.of("client"), {"error(ERR_INVALID_ARGUMENT)", "close(true)"});
 }
 
 BEHAVIOUR(a_replacement_is_made_later_than_the_call, plain_wires) {
@@ -180,10 +191,10 @@ BEHAVIOUR(transports_are_replaced_one_after_another, plain_wires) {
   std::string received;
   Socket server = pair.server;
   server.on(event::data, [&](const Chunk& chunk) { received += chunk; });
-  for (int i = 0; i < 3; ++i) {
+  for (std::size_t i = 0; i < 3; ++i) {
     BOOST_TEST(replace(client, enter_records(client)) == error_code());
     client.write("x");
-    world.run_until([&] { return received.size() == static_cast<std::size_t>(i + 1) * (header + 1) + i; });
+    world.run_until([&] { return received.size() == (i + 1) * (header + 1) + i; });
     BOOST_TEST(replace(client, leave_records()) == error_code());
     client.write("y");
     world.run_until([&] { return received.size() == static_cast<std::size_t>(i + 1) * (header + 2); });

@@ -12,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include "reactor/fairness.hpp"
 #include "support/drive.hpp"
 #include "support/spoken_stage.hpp"
 #include "transport/memory_transport.hpp"
@@ -93,9 +94,39 @@ std::string heard(transport::Transport& from) {
   return text;
 }
 
+/// Uses up all results that may be known at once in a wake-up, a number of times.
+class Greedy final : public reactor::Task {
+ public:
+  Greedy(reactor::Loop& loop, int times) : loop_(loop), times_(times) { loop_.schedule(*this); }
+  ~Greedy() { loop_.unschedule(*this); }
+
+ private:
+  void run_task() override {
+    loop_.set_completing(true);
+    for (int i = 0; i < reactor::known_results_per_wake_up; ++i) loop_.note_result();
+    loop_.set_completing(false);
+    BOOST_TEST(!loop_.may_complete_more());
+    if (--times_ > 0) loop_.schedule(*this);
+  }
+
+  reactor::Loop& loop_;
+  int times_;
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(lobby)
+
+BOOST_AUTO_TEST_CASE(who_uses_up_every_wake_up_does_not_keep_a_stage_waiting) {
+  Entrance entrance;
+  MemoryTransport& peer = entrance.enter();
+  entrance.run();
+  const Greedy greedy(*entrance.loop, 1'000'000);
+  say(peer, "g");
+  entrance.context->restart();
+  for (int i = 0; i < 100 && !entrance.lobby->has_ready(); ++i) entrance.context->poll_one();
+  BOOST_TEST(entrance.lobby->has_ready());
+}
 
 BOOST_AUTO_TEST_CASE(a_guest_waits_then_reads_then_writes_and_is_ready) {
   Entrance entrance;

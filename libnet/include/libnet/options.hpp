@@ -29,6 +29,8 @@ struct KeepAlive {
   std::chrono::milliseconds initial_delay{0};  ///< Idle time before the first probe; whole seconds, truncated.
   std::chrono::milliseconds interval{0};       ///< Time between probes; whole seconds, truncated.
   int count = 0;                               ///< Unanswered probes before the connection is given up.
+
+  friend bool operator==(const KeepAlive&, const KeepAlive&) = default;
 };
 
 /// How a socket behaves. Copied by the constructor of the socket, or of the server whose accepted sockets get it.

@@ -69,6 +69,7 @@ void Acceptor::mark(Due due) {
 
 void Acceptor::step() {
   deliver_all();
+  if (!loop_->may_complete_more()) return;
   if (shard_.due()) shard_.step();
   deliver_all();
 }

@@ -3,21 +3,24 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <new>
 #include <string>
 #include <tuple>
 #include <utility>
 
-#include "core/acceptor.hpp"
 #include "core/kept_options.hpp"
+#include "core/listen_session.hpp"
 #include "core/log.hpp"
 #include "core/operation_name.hpp"
 #include "core/pipe.hpp"
+#include "core/thrown_error.hpp"
 #include "libnet/auto_select_family.hpp"
 #include "libnet/detail/receiver.hpp"
 #include "reactor/fairness.hpp"
 
 namespace libnet::core {
+
+// Each idle connection pays for what stands here.
+static_assert(sizeof(void*) != 8 || sizeof(Connection) <= 432);
 
 namespace {
 
@@ -101,6 +104,7 @@ void Connection::abandon() noexcept {
 void Connection::step() {
   if (due_.take(Due::automatic_end)) end({}, nullptr);
   deliver_all();
+  if (!loop_->may_complete_more()) return;  // a read that completes has to be delivered in its step
   if (due_.take(Due::input)) handle_input();
   deliver_all();
   flush();
@@ -284,6 +288,8 @@ void Connection::connect(detail::ConnectRequest request, bool half_open_by_defau
   request.attempt_timeout = std::max(time, shortest_attempt);
   ConnectState& state = connect_state();
   if (request.bound) state.source = request.bound;
+  state.connector = std::make_unique<Connector>(loop_, std::move(request), options().block_list,
+                                                static_cast<Connector::Client&>(*this));
   state.attempted.clear();
   state.resets_when_connected = false;
   half_open_ = options().allow_half_open.value_or(half_open_by_default);
@@ -294,8 +300,6 @@ void Connection::connect(detail::ConnectRequest request, bool half_open_by_defau
   closing_.reset();
   happened_ = 0;
   phase_ = Phase::connecting;
-  state.connector = std::make_unique<Connector>(loop_, std::move(request), options().block_list,
-                                                static_cast<Connector::Client&>(*this));
   touch();
   wake();
 }
@@ -375,27 +379,24 @@ error_code Connection::replace_transport(std::unique_ptr<Replacement> replacemen
   return {};
 }
 
-/// All that was written before has left.
-void Connection::replace_now() {
+/// All that was written before has left. False if that was the end of the connection.
+bool Connection::replace_now() {
   const std::unique_ptr<Replacement> replacement = sending_.pass_barrier();
   transport_->observe(nullptr);
   Error failure;
-  std::string unread;
   try {
-    unread = receiving_.take_unread();
+    std::string unread = receiving_.take_unread();
     replacement->replace(transport_, unread);
     receiving_.give_unread(std::move(unread));
-  } catch (const SystemError& error) {
-    failure = error.error();
   } catch (...) {
-    const std::exception_ptr exception = std::current_exception();
-    failure = Error(Errc::listener_threw, ErrorInfo{.operation = "replace", .exception = &exception});
+    failure = error_of(std::current_exception(), Errc::listener_threw, "replace");
   }
   transport_->observe(this);
   sending_.attach(*transport_);
-  if (failure) return fail_now(failure);
+  if (failure) fail_now(failure);
   mark(Due::input);
   mark(Due::flush);
+  return !failure;
 }
 
 transport::Progress Connection::progress() const noexcept {
@@ -876,7 +877,7 @@ void Connection::flush() {
   if (flushed.more) mark(Due::flush);
   if (sending_.has_operations()) complete_writes();
   if (sending_.owes_drain()) note_drained();
-  if (sending_.is_at_barrier()) replace_now();
+  if (sending_.is_at_barrier() && !replace_now()) return;
   if (sending_.is_ending()) send_end();
   if (!waiting_.empty()) tell_writable();
 }
@@ -982,7 +983,7 @@ void Connection::fail(const Error& error) {
   outcome_.note_heard_if(finish_waiters(error.code()));
   if (phase_ != Phase::open || !receiving_.is_open()) return enter_closing();
   phase_ = Phase::failing;
-  closing_.stop_time();
+  if (!closing_.lingers()) closing_.stop_time();
   mark(Due::input);
 }
 

@@ -264,7 +264,7 @@ class Connection final : public EventSource,
   void tell(Connector::Connected& transport);
   void tell(const Error& failure);
   void opened(std::unique_ptr<transport::Transport> transport);
-  void replace_now();
+  bool replace_now();
 
   // Reading
   bool listeners_consume() const noexcept { return listens(index(SocketEvent::data)) || listens(receiving_kind); }
@@ -334,7 +334,7 @@ class Connection final : public EventSource,
   void close_if_done();
   void enter_closing();
   void close_transport() noexcept;
-  /// Enough of the number to tell this round from the next ones.
+  /// 32 bits will do: it is only compared for equality, within a few rounds.
   std::uint32_t round() const noexcept { return static_cast<std::uint32_t>(loop_->round()); }
 
   // Time
@@ -353,12 +353,12 @@ class Connection final : public EventSource,
   Error transport_error(const error_code& code, Operation::Kind kind) const;
 
   std::unique_ptr<transport::Transport> transport_;
-  [[no_unique_address]] Outcome outcome_;  // its last bytes have room for the next three
+  [[no_unique_address]] Outcome outcome_;  // the next three lie in its padding
   Phase phase_ = Phase::fresh;
   bool half_open_;
   DueSet<Due> due_;
   Sending sending_;
-  [[no_unique_address]] Receiving receiving_;  // as above
+  [[no_unique_address]] Receiving receiving_;  // the next one lies in its padding
   std::uint32_t close_round_ = 0;              // of the loop, in which closing began
   Closing closing_;
   StreamOptions options_;

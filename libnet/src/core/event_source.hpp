@@ -71,7 +71,6 @@ class EventSource : public reactor::LoopObject, private reactor::Task, protected
   bool has_handles() const noexcept { return handles_.load(std::memory_order_acquire) != 0; }
   /// Whether the loop counts this object now.
   bool counted() const noexcept { return counted_; }
-  bool referenced() const noexcept { return referenced_; }
 
   void wait(Operation& operation);
   void finish(Operation& operation, const error_code& result);

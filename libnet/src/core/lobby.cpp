@@ -1,26 +1,10 @@
 #include "core/lobby.hpp"
 
-#include <new>
 #include <utility>
 
+#include "core/thrown_error.hpp"
+
 namespace libnet::core {
-
-namespace {
-
-/// What a stage threw costs its connection, and nothing else.
-Error error_of(const std::exception_ptr& thrown, const char* operation) noexcept {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const SystemError& known) {
-    return known.error();
-  } catch (const std::bad_alloc&) {
-    return {boost::system::errc::make_error_code(boost::system::errc::not_enough_memory), operation};
-  } catch (...) {
-    return {Errc::handler_threw, operation};
-  }
-}
-
-}  // namespace
 
 // --- guests --------------------------------------------------------------------------------------------------------
 
@@ -91,7 +75,7 @@ void Lobby::refuse_all_but(const ListenSession* current) noexcept {
 void Lobby::run_task() {
   if (turn_ != loop_->turn()) {
     turn_ = loop_->turn();
-    share_ = Share::others_first;
+    if (share_ == Share::used_up) share_ = Share::others_first;  // a share that was not reached is still due
   }
   switch (share_) {
     case Share::others_first: share_ = Share::mine; break;
@@ -134,7 +118,7 @@ Stage::Outcome Lobby::run_stage(Guest& guest) {
     if (guest.transport) guest.transport->observe(&guest);  // it may be another one
     return outcome;
   } catch (...) {
-    return Stage::Outcome::failed(error_of(std::current_exception(), guest.operation()));
+    return Stage::Outcome::failed(error_of(std::current_exception(), Errc::handler_threw, guest.operation()));
   }
 }
 

@@ -89,7 +89,7 @@ class Lobby final : private reactor::Task {
   detail::List<Guest> refused_;
   std::size_t size_ = 0;
   enum class Share : std::uint8_t { others_first, mine, used_up };
-  Share share_ = Share::others_first;  // of turn_
+  Share share_ = Share::others_first;  // of the turn `turn_`
   std::uint64_t turn_ = 0;
 };
 

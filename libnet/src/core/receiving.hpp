@@ -36,7 +36,6 @@ class Receiving {
 
   /// @name The input as a whole
   /// @{
-  Side side() const noexcept { return side_; }
   bool is_open() const noexcept { return side_ == Side::open; }
   bool end_is_due() const noexcept { return side_ == Side::ending; }
   bool has_ended() const noexcept { return side_ == Side::ended; }

@@ -129,7 +129,6 @@ class Sending {
 
   /// @name Our side
   /// @{
-  Side side() const noexcept { return side_; }
   bool is_open() const noexcept { return side_ == Side::open; }
   /// The end is on its way, or was sent and is not told yet.
   bool is_ending() const noexcept { return side_ != Side::open && side_ != Side::finished; }

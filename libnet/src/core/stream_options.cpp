@@ -2,15 +2,6 @@
 
 namespace libnet::core {
 
-namespace {
-
-bool same(const KeepAlive& left, const KeepAlive& right) noexcept {
-  return left.enable == right.enable && left.initial_delay == right.initial_delay && left.interval == right.interval &&
-         left.count == right.count;
-}
-
-}  // namespace
-
 StreamOptions::Overrides& StreamOptions::overrides() {
   if (!overrides_) overrides_ = std::make_unique<Overrides>();
   return *overrides_;
@@ -42,7 +33,7 @@ void StreamOptions::set_no_delay(bool enable, transport::Transport* transport) {
 }
 
 void StreamOptions::set_keep_alive(const KeepAlive& keep_alive, transport::Transport* transport) {
-  if (same(keep_alive, this->keep_alive())) return;
+  if (keep_alive == this->keep_alive()) return;
   overrides().keep_alive = keep_alive;
   if (transport != nullptr) transport->set_keep_alive(keep_alive);
 }

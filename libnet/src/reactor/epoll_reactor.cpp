@@ -15,6 +15,7 @@
 
 #include "detail/last_error.hpp"
 #include "libnet/detail/recycling.hpp"
+#include "libnet/error.hpp"
 
 namespace libnet::reactor {
 
@@ -34,7 +35,7 @@ EpollReactor::EpollReactor(Loop& loop) : loop_(loop), watched_set_(loop.context(
     const int code = (this->*open)();
     if (code == 0) continue;
     shutdown();
-    throw boost::system::system_error(code, boost::system::system_category(), "epoll");
+    throw SystemError(Error(error_code(code, boost::system::system_category()), "epoll"));
   }
 }
 

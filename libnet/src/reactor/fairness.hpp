@@ -2,15 +2,13 @@
 
 /// How much one may do before the others get their turn. All limits stand here; the words are:
 ///
-/// * **step**: one run of an object's task;
+/// * **step**: one run of an object's task. That of a socket makes one read call that yields data: a block at most, or the
+///   caller's buffer;
 /// * **round**: one pass over the ready list; what is scheduled during it runs in a later round;
 /// * **turn**: the timers that have expired, then rounds;
 /// * **wake-up**: from Asio's call of a handler of ours to the return to it. Asio's own handlers and timers, and the
 ///   sockets that have become ready meanwhile, come between two wake-ups.
 namespace libnet::reactor {
-
-/// A step of a socket makes one read call that yields data, of a block at most or of the caller's buffer.
-inline constexpr int reads_per_step = 1;
 
 /// A step of a socket makes so many gathered writes.
 inline constexpr int flushes_per_step = 16;

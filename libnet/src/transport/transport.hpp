@@ -115,7 +115,8 @@ class Transport {
   /// As `try_write`, from a pipe that is not.
   virtual Result splice_out(KernelPipe&) { return {0, Status::error, cannot_splice()}; }
 
-  /// Pushes on what was taken but not yet handed to the layer below.
+  /// Pushes on what was taken but not yet handed to the layer below. After `would_block` the observer is told when it can
+  /// go on, if `ready_to_write()` was asked.
   virtual Result flush() { return {0, Status::more, {}}; }
 
   /// How many bytes are taken but not yet handed to the layer below [bytes, encoded]. A read or a peek may change it: an

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <exception>
+
+#include "libnet/error.hpp"
+
+namespace libnet::core {
+
+/// The error that an exception of the program's, or a lack of memory, costs a connection.
+/// @param otherwise  The code for an exception that is neither a SystemError nor std::bad_alloc; it keeps the exception.
+Error error_of(const std::exception_ptr& thrown, Errc otherwise, const char* operation);
+
+}  // namespace libnet::core
