@@ -8,7 +8,8 @@
 
 namespace libnet {
 
-/// Why a server closed a connection that it had accepted, without handing it out.
+/// Why a server closed a connection that it had accepted, without handing it out. So far only `max_connections` occurs: the
+/// others are for what can stand between accepting and handing out, which no public call asks for yet.
 enum class DropReason : std::uint8_t {
   max_connections,  ///< The server has `max_connections` already.
   timed_out,        ///< It was not ready to be handed out in time.

@@ -672,7 +672,7 @@ void Connection::finish_pipe(detail::PipeOperation& operation, error_code code) 
   if (operation.linked()) OperationList::remove(operation);
   operation.pipe.reset();
   finish(operation, code);
-  mark(Due::input);  // nobody may have looked at the input while the pipe waited for room
+  mark(Due::input);  // nobody may have looked at the input while the pipe waited
 }
 
 void Connection::read_for_pipe(detail::PipeOperation& operation) {
@@ -687,7 +687,7 @@ void Connection::read_for_pipe(detail::PipeOperation& operation) {
   after_read(result);
 }
 
-/// The pipe takes nothing before its destination has room. With nothing unread an error is told all the same, and a
+/// The pipe takes nothing while its destination has bytes queued. With nothing unread an error is told all the same, and a
 /// connection that failed does not wait for ever.
 void Connection::watch_unread() {
   if (phase_ == Phase::failing) return limit_wait_for_reader();
@@ -932,7 +932,7 @@ void Connection::cancel_write(detail::WriteOperation& operation, asio::cancellat
   if (!sending_.has_started(operation)) {
     sending_.remove(operation);
     finish(operation, reason);
-    mark(Due::flush);  // there may be room now
+    mark(Due::flush);  // a drain may be due now
   } else if (!sending_.has_sent(operation) &&
              (type & (cancellation_type::partial | cancellation_type::terminal)) != cancellation_type::none) {
     fail(make_error(reason, "write"));

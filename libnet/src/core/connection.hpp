@@ -108,7 +108,7 @@ class Connection final : public EventSource,
   void start_pipe(detail::PipeOperation& operation, const Socket& destination, const PipeOptions& options);
   void unpipe();
   bool reads_for(const detail::PipeOperation& operation) const noexcept { return receiving_.reader() == &operation; }
-  /// The destination of the pipe that reads here has room.
+  /// Nothing is queued any more at the destination of the pipe that reads here.
   void go_on_piping() { mark(Due::input); }
   /// The code comes by value: it may be that of the pipe, which ends here.
   void finish_pipe(detail::PipeOperation& operation, error_code code);

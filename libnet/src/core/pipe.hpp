@@ -12,7 +12,7 @@
 namespace libnet::detail {
 
 /// What `Socket::pipe` runs: between a source, whose reader is the pipe's operation, and a destination, at which this
-/// waits for room and for its death. When the source has ended, the operation waits among the source's others.
+/// waits for an empty queue and for its death. When the source has ended, the operation waits among the source's others.
 class Pipe final : public Operation, public Recycled {
  public:
   Pipe(core::Connection& source, PipeOperation& operation, Socket destination, const PipeOptions& options)
@@ -50,7 +50,7 @@ class Pipe final : public Operation, public Recycled {
   /// @param source  The source's transport.
   transport::Result pass_on(core::Receiving& input, transport::Transport& source);
 
-  /// The destination has room, or is dead.
+  /// Nothing is queued at the destination, or it is dead.
   void complete() override;
   std::chrono::nanoseconds watch_cancellation(OperationOwner&) override { return std::chrono::nanoseconds(-1); }
   /// The operation is the source's to abandon.
