@@ -9,7 +9,7 @@ EventSource::EventSource(std::shared_ptr<reactor::Loop> loop) : loop_(std::move(
 EventSource::~EventSource() {
   loop_->unschedule(*this);
   if (counted_) loop_->count_work(-1);
-  if (LoopObject::linked()) loop_->remove(*this);
+  loop_->remove(*this);
 }
 
 // --- handles -------------------------------------------------------------------------------------------------------

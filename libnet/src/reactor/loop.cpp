@@ -50,9 +50,10 @@ void Loop::add(LoopObject& object) noexcept {
   objects_.push_back(object);
 }
 
+/// Whether it is in the list is asked under the lock: its neighbours may come and go in other threads.
 void Loop::remove(LoopObject& object) noexcept {
   const auto lock = lock_objects();
-  objects_.remove(object);
+  if (object.linked()) objects_.remove(object);
 }
 
 struct Loop::TurnHandler {

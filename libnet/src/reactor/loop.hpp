@@ -161,7 +161,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
 
   /// An object may be made on a strand by a thread outside it.
   void add(LoopObject& object) noexcept;
-  void remove(LoopObject& object) noexcept;
+  void remove(LoopObject& object) noexcept;  ///< Harmless for one that is not there any more.
 
   /// Runs the first turn of a wake-up: expired timers, then the ready list in a bounded number of rounds. What is left
   /// gets a wake-up of its own. An exception that leaves a task passes through; the rest is delivered by the next turn.
