@@ -217,7 +217,7 @@ std::optional<int> DescriptorTransport::type_of_service() const noexcept {
 
 /// Linux tells an error once and reports the end from then on: what was an error stays one.
 error_code DescriptorTransport::remember(int code) noexcept {
-  if (first_error_ == 0) first_error_ = code;
+  if (first_error_ == 0) first_error_ = static_cast<std::uint16_t>(code);
   return system_error(code);
 }
 

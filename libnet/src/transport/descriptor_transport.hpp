@@ -80,12 +80,15 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   Observer* observer_ = nullptr;
   std::uint64_t sent_ = 0;
   int descriptor_;
-  int first_error_ = 0;
   NativeAddress local_{};
   NativeAddress remote_{};
+  std::uint16_t first_error_ = 0;  // an errno
   Kind kind_;
-  bool attached_ = false;
-  bool splices_ = true;  // until the system says that it cannot
+  bool attached_ : 1 = false;
+  bool splices_ : 1 = true;  // until the system says that it cannot
 };
+
+// Each idle connection pays for it.
+static_assert(sizeof(void*) != 8 || sizeof(DescriptorTransport) <= 136);
 
 }  // namespace libnet::transport
