@@ -332,18 +332,17 @@ BEHAVIOUR(B245_async_read_some_gives_bytes_those_that_were_held_first_awaited, a
 
 BEHAVIOUR(B303_who_wants_bytes_and_goes_without_reading_leaves_them_to_the_decoder, all_wires) {
   auto [sink, other] = world.pair();
-  const auto read_and_cancel = [](Socket& socket) {
-    std::array<char, 10> memory{};
-    asio::cancellation_signal signal;
+  std::array<char, 10> memory{};
+  asio::cancellation_signal signal;
+  const auto read_and_cancel = [&](Socket& socket) {
     const auto aborted = [](const error_code& code, std::size_t) {
       BOOST_TEST(code == asio::error::operation_aborted);
     };
     socket.async_read_some(asio::buffer(memory), asio::bind_cancellation_slot(signal.slot(), aborted));
     signal.emit(asio::cancellation_type::total);
   };
-  const auto receive_and_remove = [](Socket& socket) {
-    static std::array<std::byte, 10> memory;
-    socket.off(socket.on_read(std::span<std::byte>(memory), [](std::size_t, std::span<std::byte>) {}));
+  const auto receive_and_remove = [&](Socket& socket) {
+    socket.off(socket.on_read(std::as_writable_bytes(std::span(memory)), [](std::size_t, std::span<std::byte>) {}));
   };
   const auto pipe_and_stop = [&, sink = sink](Socket& socket) {
     socket.pipe(sink, {.end = false});

@@ -484,16 +484,24 @@ transport::Progress Connection::progress() const noexcept {
 
 /// Whether the operation becomes the reader; if not, it was completed.
 bool Connection::accept_reader(Operation& operation) {
-  if (is_taken()) {
+  if (!may_still_read()) {
+    read_late(operation);
+    return false;
+  }
+  if (receiving_.has_reader() || listeners_consume()) {
     finish(operation, Errc::busy);
     return false;
   }
   receiving_.end_lease();
-  if (may_still_read()) return true;
+  return true;
+}
+
+/// Whoever else consumes, or did: there is nothing left to be shared.
+void Connection::read_late(Operation& operation) {
+  receiving_.end_lease();
   const bool ended = receiving_.end_is_told() || (!receiving_.is_open() && !outcome_.failed());
   const error_code code = outcome_.code_of_late_read(ended);
   code == asio::error::eof ? reader_at_end(operation) : finish_late(operation, code);
-  return false;
 }
 
 bool Connection::may_still_read() const noexcept {
@@ -502,18 +510,19 @@ bool Connection::may_still_read() const noexcept {
 }
 
 void Connection::start_read(detail::ReadOperation& operation) {
-  if (accept_reader(operation)) begin_reading(operation);
+  if (accept_reader(operation)) begin_reading(operation, receiving_.has_put_back());
 }
 
 void Connection::start_read_some(detail::ReadSomeOperation& operation) {
   if (operation.buffers.total == 0 && !destroyed()) return finish(operation, {});
-  if (accept_reader(operation)) begin_reading(operation);
+  if (accept_reader(operation)) begin_reading(operation, receiving_.has_kept(Receiving::Consumer::read_some));
 }
 
-void Connection::begin_reading(Operation& operation) {
+/// @param kept  Bytes that were received before are for it.
+void Connection::begin_reading(Operation& operation, bool kept) {
   receiving_.set_reader(operation);
   watch_operation(operation, *this, *loop_);
-  if (receiving_.has_kept(operation) || (transport_ && transport_->ready_to_read())) mark(Due::input);
+  if (kept || (transport_ && transport_->ready_to_read())) mark(Due::input);
   if (!counted()) wake();
 }
 
@@ -721,7 +730,7 @@ void Connection::discard_input() {
 // --- the source of a pipe ------------------------------------------------------------------------------------------
 
 error_code Connection::refuse_pipe(const Socket& destination) const {
-  if (is_taken()) return Errc::busy;
+  if (may_still_read() && (receiving_.has_reader() || listeners_consume())) return Errc::busy;
   return destination.get_executor() == loop_->executor() ? error_code() : error_code(Errc::invalid_argument);
 }
 
@@ -738,7 +747,7 @@ void Connection::start_pipe(detail::PipeOperation& operation, const Socket& dest
     return;
   }
   of(destination).tell_when_writable(*operation.pipe);
-  begin_reading(operation);
+  begin_reading(operation, receiving_.has_kept(Receiving::Consumer::pipe));
 }
 
 void Connection::unpipe() {

@@ -283,10 +283,10 @@ class Connection final : public EventSource,
 
   // Reading
   bool listeners_consume() const noexcept { return listens(index(SocketEvent::data)) || listens(receiving_kind); }
-  bool is_taken() const noexcept { return may_still_read() && (receiving_.has_reader() || listeners_consume()); }
   bool accept_reader(Operation& operation);
   bool may_still_read() const noexcept;
-  void begin_reading(Operation& operation);
+  void read_late(Operation& operation);
+  void begin_reading(Operation& operation, bool kept);
   void handle_input();
   void read_once(Receiving::Consumer consumer);
   void deliver_put_back();

@@ -124,7 +124,6 @@ class Receiving {
   /// Whether there is something to deliver to `consumer` that was received before. What a decoder holds is that for who takes
   /// bytes; who wants text waits for the rest of it.
   bool has_kept(Consumer consumer) const noexcept { return has_put_back() || (is_raw(consumer) && holds()); }
-  bool has_kept(const Operation& reader) const noexcept { return has_kept(consumer_of(reader)); }
   /// True if there is something to deliver that was held before.
   bool set_encoding(Encoding encoding);
   /// The input is over: what is held is its last piece. True if there is any: it has to be delivered first.
