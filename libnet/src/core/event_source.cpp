@@ -108,12 +108,14 @@ void EventSource::set_referenced(bool referenced) {
 // --- operations and events -----------------------------------------------------------------------------------------
 
 void EventSource::wait(Operation& operation) {
+  operation.waits = true;
   waiting_.push_back(operation);
   watch_operation(operation, *this, *loop_);
 }
 
 void EventSource::finish(Operation& operation, const error_code& result) {
   operation.result = result;
+  operation.waits = false;
   completed_.push_back(operation);
   loop_->note_result();
   wake();
