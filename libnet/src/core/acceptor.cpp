@@ -145,7 +145,7 @@ bool Acceptor::deliver_close() {
   closing_.erase(done);
   if (session->listened || !running()) emit(index(ServerEvent::close));
   if (!loop_->alive()) return false;
-  while (!session->closers.empty()) completed_.push_back(session->closers.pop_front());
+  move_operations(session->closers, completed_, [](Operation&) { return true; });
   mark(Due::rest);
   return true;
 }
@@ -175,6 +175,7 @@ bool Acceptor::report_handler_error(const Socket& socket, const std::exception_p
 void Acceptor::start_accept(detail::AcceptOperation& operation) {
   if (serves()) return finish(operation, Errc::busy);
   if (!running()) return finish(operation, Errc::not_running);
+  operation.waits = true;
   accepts_.push_back(operation);
   watch_operation(operation, *this, *loop_);
   shard_.look();
@@ -364,6 +365,7 @@ void Acceptor::close(detail::VoidOperation* operation) {
   }
   if (operation != nullptr) {
     if (!was_running) operation->result = Errc::not_running;
+    operation->waits = true;
     closing_.back()->closers.push_back(*operation);
     watch_operation(*operation, *this, *loop_);
   }
@@ -382,18 +384,10 @@ std::shared_ptr<ListenSession> Acceptor::stop_listening() {
 }
 
 void Acceptor::cancel(Operation& operation, asio::cancellation_type, error_code reason) {
-  if (stop_telling(operation, reason)) return;
-  if (contains(accepts_, operation) || contains(waiting_, operation)) {
-    OperationList::remove(operation);
-    finish(operation, reason);
-    if (operation.kind == Operation::Kind::listen) close(nullptr);
-    return;
-  }
-  for (const auto& session : closing_) {
-    if (!contains(session->closers, operation)) continue;
-    OperationList::remove(operation);
-    return finish(operation, reason);
-  }
+  if (!operation.waits) return stop_telling(operation, reason);
+  OperationList::remove(operation);
+  finish(operation, reason);
+  if (operation.kind == Operation::Kind::listen) close(nullptr);
 }
 
 // --- state ---------------------------------------------------------------------------------------------------------

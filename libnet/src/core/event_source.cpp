@@ -108,23 +108,23 @@ void EventSource::set_referenced(bool referenced) {
 // --- operations and events -----------------------------------------------------------------------------------------
 
 void EventSource::wait(Operation& operation) {
+  operation.waits = true;
   waiting_.push_back(operation);
   watch_operation(operation, *this, *loop_);
 }
 
 void EventSource::finish(Operation& operation, const error_code& result) {
   operation.result = result;
+  operation.waits = false;
   completed_.push_back(operation);
   loop_->note_result();
   wake();
 }
 
-bool EventSource::stop_telling(Operation& operation, const error_code& reason) {
+void EventSource::stop_telling(Operation& operation, const error_code& reason) noexcept {
   using Kind = Operation::Kind;
-  if (!contains(completed_, operation)) return false;
-  const bool waits = operation.kind == Kind::event || operation.kind == Kind::drain || operation.kind == Kind::end;
-  if (waits && !operation.result) operation.result = reason;
-  return true;
+  const bool waited = operation.kind == Kind::event || operation.kind == Kind::drain || operation.kind == Kind::end;
+  if (waited && operation.linked() && !operation.result) operation.result = reason;
 }
 
 void EventSource::complete_next() {

@@ -207,7 +207,7 @@ void Loop::run_expired_timers() {
 
 void Loop::start(Timer& timer, TimePoint deadline) {
   timer.stop();
-  if (!alive()) return;
+  if (!alive() || deadline == TimePoint::max()) return;
   timers_.push_back({deadline, &timer});
   timer.loop_ = this;
   timer.position_ = timers_.size() - 1;

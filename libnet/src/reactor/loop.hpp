@@ -15,6 +15,7 @@
 
 #include "libnet/detail/intrusive_list.hpp"
 #include "libnet/errc.hpp"
+#include "libnet/milliseconds.hpp"
 #include "libnet/reactor.hpp"
 #include "reactor/fairness.hpp"
 #include "reactor/mailbox.hpp"
@@ -35,6 +36,13 @@ class Loop;
 using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 using Duration = Clock::duration;
+
+/// `delay` later; TimePoint::max(), which never comes, if that is further than time can tell.
+template <class Rep, class Period>
+constexpr TimePoint later(TimePoint time, const std::chrono::duration<Rep, Period>& delay) noexcept {
+  const auto wanted = detail::clamped<Duration>(delay);
+  return wanted < TimePoint::max() - time ? time + wanted : TimePoint::max();
+}
 
 /// A deadline. Timers never keep the loop running. Stopped by its destructor.
 class Timer {
@@ -152,8 +160,9 @@ class Loop : public std::enable_shared_from_this<Loop> {
   TimePoint now();
   /// The time at this very moment, for what must not come too early.
   TimePoint precise_now() const { return manual_clock_ ? now_ : Clock::now(); }
+  /// In place of any deadline before. TimePoint::max() never comes: the timer is not armed then.
   void start(Timer& timer, TimePoint deadline);
-  void start_after(Timer& timer, Duration delay) { start(timer, now() + delay); }
+  void start_after(Timer& timer, Duration delay) { start(timer, later(now(), delay)); }
 
   /// Replaces the clock by one that only moves when told; for tests.
   void use_manual_clock();
