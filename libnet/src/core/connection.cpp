@@ -1029,7 +1029,8 @@ void Connection::complete_writes() {
 }
 
 void Connection::note_drained() {
-  if (!sending_.take_drain(options().low_water_mark)) return;
+  const bool keeps = sending_.unsent() != 0 && transport_->ready_to_write();
+  if (!sending_.take_drain(options().low_water_mark, keeps)) return;
   if (sending_.is_open()) mark(Due::drain);
   finish_waiting(Operation::Kind::drain, {});
 }

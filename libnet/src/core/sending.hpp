@@ -138,8 +138,11 @@ class Sending {
   bool owes_drain() const noexcept { return owes_drain_; }
   void owe_drain() noexcept { owes_drain_ = true; }
   /// True, once, when a drain is owed and no more than the mark is queued. After `end()` only an empty queue will do.
-  bool take_drain(std::size_t low_water_mark) noexcept {
-    if (!owes_drain_ || buffered() > (is_open() ? low_water_mark : 0)) return false;
+  /// @param keeps  The transport could send what it holds, and does not want to before there is more of it: then only what it
+  ///               has not taken counts.
+  bool take_drain(std::size_t low_water_mark, bool keeps = false) noexcept {
+    const std::size_t waiting = is_open() && keeps ? queued() : buffered();
+    if (!owes_drain_ || waiting > (is_open() ? low_water_mark : 0)) return false;
     owes_drain_ = false;
     return true;
   }
