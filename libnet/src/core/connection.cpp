@@ -1132,9 +1132,10 @@ void Connection::fail_now(const Error& error) {
   if (phase_ == Phase::failing) enter_closing();
 }
 
-/// Whoever asks later is told of this, also if the connection was over already: the program need not know whether it was.
+/// Of a connection that failed before, whoever asks later is told of this in place of the error. One that closed by itself
+/// cannot be destroyed any more.
 void Connection::destroy(const Error& error) {
-  outcome_.note_destroyed();
+  if (!destroyed() || outcome_.failed()) outcome_.note_destroyed();
   if (!destroyed()) cut(error);
 }
 
