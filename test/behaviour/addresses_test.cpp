@@ -265,7 +265,7 @@ BEHAVIOUR(B263_an_address_is_not_taken_for_its_text, tcp6_wire) {
   BOOST_TEST((refused.error.remote_address() == gone));
 }
 
-BEHAVIOUR(B263_every_kind_of_address_of_a_server_can_be_connected_to, all_wires) {
+BEHAVIOUR(B67_B263_every_kind_of_address_of_a_server_can_be_connected_to, all_wires) {
   Server server(world.io());
   world.listen(server);
   const SocketAddress address = *server.address();

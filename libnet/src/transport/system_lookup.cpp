@@ -4,9 +4,11 @@
 #include <utility>
 
 #include <netdb.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <boost/asio/error.hpp>
 
+#include "detail/fork_hook.hpp"
 #include "libnet/address.hpp"
 #include "libnet/lookup.hpp"
 #include "transport/lookup_pool.hpp"
@@ -62,8 +64,18 @@ Found ask(const Question& question) noexcept try { return ask_system(question); 
   return {transport::system_error(ENOMEM), {}};
 }
 
+LookupPool& pool();
+
+LookupPool* make_pool() {
+  auto* const made = new LookupPool(&ask);  // never destroyed: its threads use it to the end
+  ::pthread_atfork([] { pool().before_fork(); }, [] { pool().after_fork_in_parent(); },
+                   [] { pool().after_fork_in_child(); });
+  detail::resume_in_child = []() noexcept { pool().resume(); };
+  return made;
+}
+
 LookupPool& pool() {
-  static LookupPool* const pool = new LookupPool(&ask);  // never destroyed: its threads use it to the end
+  static LookupPool* const pool = make_pool();
   return *pool;
 }
 
