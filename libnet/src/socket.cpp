@@ -53,7 +53,7 @@ Socket& Socket::connect(const ConnectOptions& options, OptionalListener<void()> 
   auto* connection = usable(connection_, "Socket::connect");
   if (connection == nullptr) return *this;
   connection->connect(options, false);
-  if (on_connect) add_once(*connection, SocketEvent::connect, on_connect);
+  if (on_connect) connection->remember_connect_listener(add_once(*connection, SocketEvent::connect, on_connect));
   return *this;
 }
 
@@ -245,7 +245,8 @@ bool Socket::served_by(detail::ChainId coroutines) const noexcept {
 Socket::executor_type Socket::get_executor() const noexcept { return executor(); }
 
 bool Socket::connecting() const noexcept { return ask<&Connection::connecting>(connection_); }
-bool Socket::pending() const noexcept { return !ask<&Connection::connected>(connection_); }
+bool Socket::connected() const noexcept { return ask<&Connection::connected>(connection_); }
+bool Socket::pending() const noexcept { return !connected(); }
 ReadyState Socket::ready_state() const noexcept {
   return ask<&Connection::ready_state>(connection_, ReadyState::closed);
 }

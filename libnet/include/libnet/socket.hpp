@@ -426,10 +426,12 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
 
   [[nodiscard]] executor_type get_executor() const noexcept;
   [[nodiscard]] bool connecting() const noexcept;
+  /// From 'connect' until the connection is over, whatever its sides have ended.
+  [[nodiscard]] bool connected() const noexcept;
   /// Not connected: before connect, while connecting, and again after the close.
   [[nodiscard]] bool pending() const noexcept;
   [[nodiscard]] ReadyState ready_state() const noexcept;
-  /// The peer's end was not delivered yet, and the connection is not over.
+  /// The peer's end was not told yet, be it by a read or by 'end', and the connection is not over.
   [[nodiscard]] bool readable() const noexcept;
   /// `end()` was not called, and the connection has not failed. True for a socket that is not connected yet.
   [[nodiscard]] bool writable() const noexcept;

@@ -30,6 +30,21 @@ std::string what(const std::exception_ptr& exception) {
   }
 }
 
+bool peer_can_cause(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const SystemError& error) {
+    return level_of(error.error()) == LogLevel::debug;
+  } catch (...) {
+    return false;
+  }
+}
+
+void log_handler_error(const Connection& connection, const std::exception_ptr& exception) {
+  const LogLevel level = peer_can_cause(exception) ? LogLevel::debug : LogLevel::error;
+  if (logs(level)) log(level, LogKind::handler_threw, connection.log_name() + ": serve handler: " + what(exception));
+}
+
 }  // namespace
 
 // --- the server ----------------------------------------------------------------------------------------------------
@@ -99,7 +114,9 @@ bool Acceptor::deliver_next() {
   return true;
 }
 
+/// Who stops the listening before this has stopped it.
 void Acceptor::deliver_listening() {
+  if (stop_ && stop_->stop_requested()) return close(nullptr);
   finish_waiting(Operation::Kind::listen, {});
   emit(index(ServerEvent::listening));
 }
@@ -114,7 +131,7 @@ void Acceptor::deliver_failure() {
 /// An error that nobody receives is logged.
 void Acceptor::report(const Error& error) {
   if (!listens(index(ServerEvent::error)) && !somebody_waits_for(index(ServerEvent::error))) {
-    log_error("server: unhandled error: " + error.message());
+    log(level_of(error), LogKind::server_error, "server: unhandled error: " + error.message());
   }
   emit(index(ServerEvent::error), error);
 }
@@ -142,8 +159,8 @@ void Acceptor::come_to_rest() {
 }
 
 void Acceptor::listener_threw(std::exception_ptr exception) {
-  log_error("server: " +
-            Error(Errc::listener_threw, ErrorInfo{.operation = "listener", .exception = &exception}).message());
+  const Error error(Errc::listener_threw, ErrorInfo{.operation = "listener", .exception = &exception});
+  log(LogLevel::error, LogKind::listener_threw, "server: " + error.message());
 }
 
 bool Acceptor::report_handler_error(const Socket& socket, const std::exception_ptr& exception) {
@@ -210,7 +227,7 @@ void Acceptor::handler_ended(Connection& connection, const std::exception_ptr& f
   if (failure) {
     connection.handler_failed(failure);
     if (!report_handler_error(connection.handle(), failure)) {
-      log_error(connection.log_name() + ": serve handler: " + what(failure));
+      log_handler_error(connection, failure);
     }
   } else {
     connection.destroy_soon();
@@ -363,6 +380,7 @@ std::shared_ptr<ListenSession> Acceptor::stop_listening() {
 }
 
 void Acceptor::cancel(Operation& operation, asio::cancellation_type, error_code reason) {
+  if (stop_telling(operation, reason)) return;
   if (contains(accepts_, operation) || contains(waiting_, operation)) {
     OperationList::remove(operation);
     finish(operation, reason);
@@ -401,7 +419,8 @@ std::size_t Acceptor::connections() const noexcept {
 
 Error Acceptor::describe(const error_code& code, Operation::Kind kind) const {
   if (error_ && error_.code() == code) return error_;
-  return Error(code, name_of(kind));
+  const auto local = address();
+  return Error(code, ErrorInfo{.operation = name_of(kind), .local_address = local ? &*local : nullptr});
 }
 
 }  // namespace libnet::core

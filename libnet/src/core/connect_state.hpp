@@ -2,12 +2,14 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "core/connector.hpp"
 #include "libnet/bound_socket.hpp"
 #include "libnet/detail/requests.hpp"
+#include "libnet/listener_id.hpp"
 
 namespace libnet::core {
 
@@ -24,6 +26,8 @@ struct ConnectState {
   std::optional<BoundSocket> source;   ///< What it connects from, or did: its file lasts as long.
   std::vector<std::string> attempted;  ///< None if no choice of addresses was wanted.
   bool resets_when_connected = false;  ///< `reset` was called meanwhile.
+  std::stop_token stop;                ///< Of the request; counts until 'connect'.
+  std::optional<ListenerId> callback;  ///< Given to `connect`, until it was called.
 };
 
 /// @throws SystemError for what the caller could have checked.

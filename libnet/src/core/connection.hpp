@@ -87,6 +87,8 @@ class Connection final : public EventSource,
   /// The next connect() uses this socket.
   void connect_from(const BoundSocket& source) { connect_state().source = source; }
   void connect(detail::ConnectRequest request, bool half_open_by_default);
+  /// It goes with this attempt to connect.
+  void remember_connect_listener(ListenerId id) { connect_state().callback = id; }
   void start_connect(detail::VoidOperation& operation, const detail::ConnectRequest& request);
   /// @}
 
@@ -174,7 +176,7 @@ class Connection final : public EventSource,
   Phase phase() const noexcept { return phase_; }
   ReadyState ready_state() const noexcept;
   bool connecting() const noexcept { return phase_ == Phase::connecting; }
-  bool readable() const noexcept { return !destroyed() && !receiving_.has_ended(); }
+  bool readable() const noexcept { return !destroyed() && !receiving_.end_is_told(); }
   bool writable() const noexcept { return !destroyed() && phase_ != Phase::failing && sending_.is_open(); }
   bool destroyed() const noexcept { return phase_ == Phase::closing || phase_ == Phase::closed; }
   bool connected() const noexcept { return phase_ == Phase::open || phase_ == Phase::failing; }
@@ -199,12 +201,19 @@ class Connection final : public EventSource,
   /// @}
 
  private:
+  /// How far the end is that a socket makes by itself because its peer has ended.
+  enum class AutomaticEnd : std::uint8_t {
+    none,
+    promised,  ///< Handlers that were posted before come first.
+    made,      ///< Handlers that those have posted come before the close.
+  };
+
   /// What the next step does or delivers. The order of delivery is that of `deliver_next`.
   enum class Due : std::uint8_t {
     connect,
     drain,
     timeout,
-    automatic_end,  // one turn after 'end'
+    automatic_end,  // 'end' was told
     input,
     error,
     close,
@@ -246,12 +255,17 @@ class Connection final : public EventSource,
   void deliver_finish();
   void deliver_error();
   void deliver_close();
+  void end_behind_posted_handlers();
+  void end_automatically();
   template <class... Arguments>
   void emit(SocketEvent event, const Arguments&... arguments) {
     EventSource::emit(index(event), arguments...);
   }
   bool finish_waiters(const error_code& result);
   bool somebody_waits_for_error();
+  void hear(const Operation& operation, const error_code& code) noexcept;
+  void finish_late(Operation& operation, const error_code& code);
+  void log_unheard() noexcept;
 
   // Connecting
   ConnectState& connect_state();
@@ -264,13 +278,15 @@ class Connection final : public EventSource,
   void tell(Connector::Connected& transport);
   void tell(const Error& failure);
   void opened(std::unique_ptr<transport::Transport> transport);
+  void stop_connecting(const error_code& reason);
   bool replace_now();
 
   // Reading
   bool listeners_consume() const noexcept { return listens(index(SocketEvent::data)) || listens(receiving_kind); }
   bool accept_reader(Operation& operation);
   bool may_still_read() const noexcept;
-  void begin_reading(Operation& operation);
+  void read_late(Operation& operation);
+  void begin_reading(Operation& operation, bool kept);
   void handle_input();
   void read_once(Receiving::Consumer consumer);
   void deliver_put_back();
@@ -283,6 +299,7 @@ class Connection final : public EventSource,
   void discard_input();
   bool may_have_input();
   void watch_input();
+  void watch_behind_end();
   void after_read(const transport::Result& result);
   void input_ended();
   void input_failed(const error_code& code);
@@ -330,6 +347,8 @@ class Connection final : public EventSource,
 
   // Ending
   void fail_now(const Error& error);
+  void cut(const Error& error);
+  void forget_callbacks();
   void linger();
   void close_if_done();
   void enter_closing();
@@ -353,10 +372,11 @@ class Connection final : public EventSource,
   Error transport_error(const error_code& code, Operation::Kind kind) const;
 
   std::unique_ptr<transport::Transport> transport_;
-  [[no_unique_address]] Outcome outcome_;  // the next three lie in its padding
+  [[no_unique_address]] Outcome outcome_;  // the next four lie in its padding
   Phase phase_ = Phase::fresh;
   bool half_open_;
   DueSet<Due> due_;
+  AutomaticEnd automatic_end_ = AutomaticEnd::none;
   Sending sending_;
   [[no_unique_address]] Receiving receiving_;  // the next one lies in its padding
   std::uint32_t close_round_ = 0;              // of the loop, in which closing began

@@ -14,10 +14,7 @@ namespace asio = boost::asio;
 namespace {
 
 Error ip_blocked(const SocketAddress& address) {
-  const error_code code = Errc::ip_blocked;
-  return Error(
-      code,
-      ErrorInfo{.operation = "connect", .remote_address = &address, .text = code.message() + ": " + address.address()});
+  return Error(Errc::ip_blocked, ErrorInfo{.operation = "connect", .remote_address = &address});
 }
 
 }  // namespace

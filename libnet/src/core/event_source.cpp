@@ -119,6 +119,14 @@ void EventSource::finish(Operation& operation, const error_code& result) {
   wake();
 }
 
+bool EventSource::stop_telling(Operation& operation, const error_code& reason) {
+  using Kind = Operation::Kind;
+  if (!contains(completed_, operation)) return false;
+  const bool waits = operation.kind == Kind::event || operation.kind == Kind::drain || operation.kind == Kind::end;
+  if (waits && !operation.result) operation.result = reason;
+  return true;
+}
+
 void EventSource::complete_next() {
   Operation& operation = completed_.pop_front();
   loop_->set_completing(true);  // an exception leaves it so until the next completion or turn

@@ -78,6 +78,7 @@ void EpollReactor::detach(Watch& watch) noexcept {
 // Every descriptor is registered for all edges: nothing is left to ask for.
 void EpollReactor::await_readable(Watch&) {}
 void EpollReactor::await_writable(Watch&) {}
+void EpollReactor::await_failure(Watch&) {}
 
 void EpollReactor::wake_at(TimePoint when) {
   const auto since_boot = std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch());
@@ -132,6 +133,7 @@ int EpollReactor::collect_events() {
     auto* watch = static_cast<Watch*>(event.data.ptr);
     if (watch == nullptr) continue;  // the timer: a turn follows anyway
     if ((event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0) watch->hangup = true;
+    if ((event.events & EPOLLERR) != 0) watch->broken = true;
     if ((event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0) watch->readable = true;
     if ((event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) watch->writable = true;
     watch->on_ready();

@@ -26,6 +26,7 @@ class EpollReactor final : public Reactor {
   void detach(Watch& watch) noexcept override;
   void await_readable(Watch& watch) override;
   void await_writable(Watch& watch) override;
+  void await_failure(Watch& watch) override;
   void wake_at(TimePoint when) override;
   void end_turn() override {}  // the set is always watched
   void shutdown() noexcept override;

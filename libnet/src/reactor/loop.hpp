@@ -71,6 +71,7 @@ class Watch {
   bool readable = false;
   bool writable = false;
   bool hangup = false;  // the peer's end, an error or urgent data was signalled: read on until the end
+  bool broken = false;  // an error may be pending
 
  protected:
   virtual ~Watch() = default;
@@ -94,6 +95,8 @@ class Reactor {
   /// Asks for `on_ready` when the descriptor becomes readable or writable.
   virtual void await_readable(Watch& watch) = 0;
   virtual void await_writable(Watch& watch) = 0;
+  /// Asks for `on_ready` when `broken` becomes true.
+  virtual void await_failure(Watch& watch) = 0;
 
   /// Asks for a turn at the given time, in place of any time asked for before.
   virtual void wake_at(TimePoint when) = 0;

@@ -1,5 +1,6 @@
 #include "reactor/portable_reactor.hpp"
 
+#include <array>
 #include <utility>
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
@@ -27,11 +28,18 @@ void inside_loop(const std::shared_ptr<Loop>& loop, Action action) {
   }
 }
 
+/// What a descriptor is waited for, by number.
+enum : std::size_t { reading, writing, failing, conditions };
+
+using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
+constexpr std::array wait_kinds{Descriptor::wait_read, Descriptor::wait_write, Descriptor::wait_error};
+constexpr std::array states{&Watch::readable, &Watch::writable, &Watch::broken};  // what becomes true
+
 }  // namespace
 
 class PortableReactor::Registration : public ListNode<Registration>, public std::enable_shared_from_this<Registration> {
  public:
-  struct Direction {
+  struct Wait {
     bool wanted = false;
     bool waiting = false;
   };
@@ -53,19 +61,17 @@ class PortableReactor::Registration : public ListNode<Registration>, public std:
 
   void start_wanted_waits(Loop& loop) {
     if (watch == nullptr) return;
-    start(loop, read);
-    start(loop, write);
+    for (std::size_t condition = 0; condition < conditions; ++condition) start(loop, condition);
   }
 
   Watch* watch;
-  Direction read;
-  Direction write;
+  std::array<Wait, conditions> waits;
   bool queued = false;  // among those that want a wait
 
  private:
-  void start(Loop& loop, Direction& direction);
+  void start(Loop& loop, std::size_t condition);
 
-  std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> descriptor_;
+  std::optional<Descriptor> descriptor_;
 };
 
 struct PortableReactor::WaitHandler {
@@ -81,10 +87,10 @@ struct PortableReactor::WaitHandler {
   }
 
   void done(const error_code& error) const {
-    direction->waiting = false;
+    registration->waits[condition].waiting = false;
     Watch* watch = registration->watch;
     if (watch == nullptr || error) return;
-    (direction == &registration->read ? watch->readable : watch->writable) = true;
+    watch->*states[condition] = true;
     loop->announce_turn();
     watch->on_ready();
     loop->run_turn();
@@ -92,15 +98,14 @@ struct PortableReactor::WaitHandler {
 
   std::shared_ptr<Loop> loop;
   std::shared_ptr<Registration> registration;
-  Registration::Direction* direction;
+  std::size_t condition;
 };
 
-void PortableReactor::Registration::start(Loop& loop, Direction& direction) {
-  if (!std::exchange(direction.wanted, false) || direction.waiting) return;
-  direction.waiting = true;
-  using asio::posix::descriptor_base;
-  const auto kind = &direction == &read ? descriptor_base::wait_read : descriptor_base::wait_write;
-  descriptor_->async_wait(kind, WaitHandler{loop.shared_from_this(), shared_from_this(), &direction});
+void PortableReactor::Registration::start(Loop& loop, std::size_t condition) {
+  Wait& wait = waits[condition];
+  if (!std::exchange(wait.wanted, false) || wait.waiting) return;
+  wait.waiting = true;
+  descriptor_->async_wait(wait_kinds[condition], WaitHandler{loop.shared_from_this(), shared_from_this(), condition});
   discount_wait(loop.context());
 }
 
@@ -130,13 +135,14 @@ void PortableReactor::detach(Watch& watch) noexcept {
   watch.descriptor_ = -1;
 }
 
-void PortableReactor::await_readable(Watch& watch) { await(watch, true); }
-void PortableReactor::await_writable(Watch& watch) { await(watch, false); }
+void PortableReactor::await_readable(Watch& watch) { await(watch, reading); }
+void PortableReactor::await_writable(Watch& watch) { await(watch, writing); }
+void PortableReactor::await_failure(Watch& watch) { await(watch, failing); }
 
-void PortableReactor::await(Watch& watch, bool reading) {
+void PortableReactor::await(Watch& watch, std::size_t condition) {
   if (!watch.registration_) return;
   Registration& registration = registration_of(watch);
-  (reading ? registration.read : registration.write).wanted = true;
+  registration.waits[condition].wanted = true;
   if (registration.queued) return;
   registration.queued = true;
   wanting_.push_back(registration.shared_from_this());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -21,6 +22,7 @@ class PortableReactor final : public Reactor {
   void detach(Watch& watch) noexcept override;
   void await_readable(Watch& watch) override;
   void await_writable(Watch& watch) override;
+  void await_failure(Watch& watch) override;
   void wake_at(TimePoint when) override;
   void end_turn() override;
   void shutdown() noexcept override;
@@ -32,7 +34,7 @@ class PortableReactor final : public Reactor {
   using WakeTimer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, asio::io_context::executor_type>;
 
   static Registration& registration_of(Watch& watch) noexcept;
-  void await(Watch& watch, bool reading);
+  void await(Watch& watch, std::size_t condition);
   void start_timer_wait();
 
   Loop& loop_;

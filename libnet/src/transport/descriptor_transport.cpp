@@ -51,7 +51,7 @@ error_code DescriptorTransport::start(const SocketAddress* remote) {
   if (!loop_->alive()) return Errc::destroyed;
   // Optimistic: the first call finds out, which costs less than waiting for the first event.
   readable = writable = true;
-  hangup = false;
+  hangup = broken = false;
   if (const error_code error = loop_->reactor().attach(*this, descriptor_)) return error;
   attached_ = true;
   note_addresses(remote);
@@ -156,6 +156,18 @@ Peek DescriptorTransport::peek_end() {
   if (waiting == 0) return first_error_ != 0 ? Peek{Waiting::error, remembered()} : Peek{Waiting::end, {}};
   const Result result = failed_read(errno);
   return {result.status == Status::error ? Waiting::error : Waiting::nothing, result.error};
+}
+
+/// Once a connection has ended, Linux says nothing else to a read of TCP. It is not known before the descriptor says so that
+/// there is more to ask for.
+error_code DescriptorTransport::error_behind_end() {
+  if (first_error_ != 0) return remembered();
+  if (!broken) {
+    if (attached_ && loop_->alive()) loop_->reactor().await_failure(*this);
+    return {};
+  }
+  const int pending = take_pending_error(descriptor_);
+  return pending != 0 ? remember(pending) : error_code();
 }
 
 error_code DescriptorTransport::shutdown_write() {

@@ -43,6 +43,7 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   Result splice_out(KernelPipe& pipe) override;
   std::uint64_t sent() const noexcept override { return sent_; }
   Peek peek_end() override;
+  error_code error_behind_end() override;
 
   /// Errors: what ended the connection if it is known, else the system errors of shutdown(2).
   error_code shutdown_write() override;

@@ -141,6 +141,10 @@ class Transport {
   /// What waits unread, without taking it: so the end of an idle connection is seen without a reader.
   virtual Peek peek_end() = 0;
 
+  /// Where the peer's end is all that a read meets: the error that has come behind it, if there is one. If there is none,
+  /// the observer is told as soon as there may be one.
+  virtual error_code error_behind_end() { return {}; }
+
   /// Sends the end of our side, behind what was written. `unsent()` may be positive afterwards: then `flush()`.
   virtual error_code shutdown_write() = 0;
 
