@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdlib>
@@ -52,6 +53,14 @@ std::array<std::atomic<std::uint64_t>, functions> call_counts;
 Function failing = Function::socket;
 int failing_code = 0;
 std::atomic<bool> fired{false};
+bool stops = false;
+constinit thread_local bool in_c_library = false;
+
+void fire(int code) noexcept {
+  fired = true;
+  errno = code;
+  if (stops) ::raise(SIGTRAP);
+}
 
 void begin(Plan wanted, std::uint64_t nth) noexcept {
   relieve();
@@ -64,14 +73,11 @@ void begin(Plan wanted, std::uint64_t nth) noexcept {
 
 bool allocation_fails() noexcept {
   const Plan now = plan.load(std::memory_order_relaxed);
-  if (now == Plan::nothing) return false;
+  if (now == Plan::nothing || in_c_library) return false;
   const std::uint64_t number = allocation_count.fetch_add(1, std::memory_order_relaxed) + 1;
   const bool fails =
       (now == Plan::allocation && number == nth_to_fail) || (now == Plan::allocations && number >= nth_to_fail);
-  if (fails) {
-    fired = true;
-    errno = ENOMEM;
-  }
+  if (fails) fire(ENOMEM);
   return fails;
 }
 
@@ -81,8 +87,7 @@ bool call_fails(Function function) noexcept {
   if (now == Plan::nothing) return false;
   const std::uint64_t number = call_counts[static_cast<std::size_t>(function)].fetch_add(1) + 1;
   if (now != Plan::call || function != failing || number != nth_to_fail) return false;
-  fired = true;
-  errno = failing_code;
+  fire(failing_code);
   return true;
 }
 
@@ -176,6 +181,7 @@ void fail_call(Function function, std::uint64_t nth, int code) noexcept {
 
 void relieve() noexcept { plan = Plan::nothing; }
 bool has_fired() noexcept { return fired; }
+void stop_when_fired() noexcept { stops = true; }
 std::uint64_t allocations() noexcept { return allocation_count; }
 std::uint64_t calls(Function function) noexcept { return call_counts[static_cast<std::size_t>(function)]; }
 
@@ -364,8 +370,11 @@ int unlink(const char* path) noexcept {
 
 int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** found) {
   if (call_fails(Function::getaddrinfo)) return errno;
-  return pass_on<int(const char*, const char*, const addrinfo*, addrinfo**)>(Function::getaddrinfo, host, service,
-                                                                             hints, found);
+  libnet::faults::in_c_library = true;
+  const int result = pass_on<int(const char*, const char*, const addrinfo*, addrinfo**)>(Function::getaddrinfo, host,
+                                                                                         service, hints, found);
+  libnet::faults::in_c_library = false;
+  return result;
 }
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* argument) noexcept {
   if (call_fails(Function::pthread_create)) return errno;

@@ -8,7 +8,8 @@
 /// Faults for a process of its own: the n-th allocation or the n-th call of one system function fails, in whatever thread.
 ///
 /// The program that links this has malloc and its like, and the C library's wrappers of system calls, replaced by functions
-/// that count and pass on. What the C library does inside itself is not seen, but for its allocations.
+/// that count and pass on. What the C library does inside itself is not seen, but for its allocations; those of
+/// getaddrinfo do not fail, since glibc ends the process for want of memory there.
 namespace libnet::faults {
 
 /// The system's functions that libnet and Asio use, in the order of `function_names`.
@@ -72,6 +73,8 @@ void fail_call(Function function, std::uint64_t nth, int code) noexcept;
 void relieve() noexcept;
 
 bool has_fired() noexcept;
+/// For a debugger: stops where the fault comes.
+void stop_when_fired() noexcept;
 std::uint64_t allocations() noexcept;
 std::uint64_t calls(Function function) noexcept;
 

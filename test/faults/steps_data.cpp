@@ -243,8 +243,10 @@ void lingering_end(Trial& trial) {
   trial.listen(trial.servers[0]);
   {
     Socket client(trial.io());
+    client.on(event::error, [&trial](const Error& error) { trial.tell(error); });
     client.connect(trial.to(trial.servers[0]), [client, &trial]() mutable {
       client.write(trial.payload);
+      client.remove_all(event::error);  // from here on nobody has it
       ++trial.counters[0];
     });
   }
@@ -257,7 +259,7 @@ void reset(Trial& trial) {
     socket.on(event::data, [](const Chunk&) {});
     socket.on(event::error, [&trial](const Error& error) {
       ++trial.counters[1];
-      if (error.name() != "ECONNRESET") trial.tell(error.message());
+      if (error.code() != asio::error::connection_reset) trial.tell(error);
     });
     socket.on(event::close, [&trial](bool) { ++trial.counters[2]; });
     ++trial.counters[0];

@@ -69,7 +69,9 @@ bool is_asios(const Point& point) {
 struct Options {
   std::size_t jobs = 2;
   std::size_t sample = 0;  // points; 0: all
+  std::uint64_t nth = 0;   // 0: all
   bool verbose = false;
+  bool here = false;  // the first point that fits, in this process, for a debugger
   std::string_view step;
   std::string_view reactor;
   std::string_view kind;
@@ -90,7 +92,8 @@ class Runner {
     while (free < running_.size() && running_[free].process != 0) ++free;
     if (free == running_.size()) free = wait_for_one();
     reports_[free] = {};
-    const pid_t process = ::fork();
+    const bool here = options_.here && point.kind != Kind::nothing;
+    const pid_t process = here ? 0 : ::fork();
     if (process == 0) take(point, reports_[free]);
     running_[free] = {process, point};
   }
@@ -128,6 +131,21 @@ class Runner {
 
   bool good() const { return !broken_; }
 
+  /// For scripts/behaviours: which statements held, over what, at how many points.
+  void print_cases() const {
+    for (const ReactorKind reactor : {ReactorKind::epoll, ReactorKind::portable}) {
+      const auto& counts = table_[reactor == ReactorKind::epoll ? 0 : 1];
+      const auto sum = [&](Kind kind) {
+        std::size_t points = 0;
+        for (const std::size_t number : counts[static_cast<std::size_t>(kind)]) points += number;
+        return points;
+      };
+      std::printf("CASE B306_any_allocation_may_fail_tcp4_%s %zu both\n", name_of(reactor),
+                  sum(Kind::allocation) + sum(Kind::allocations));
+      std::printf("CASE B307_any_system_call_may_fail_tcp4_%s %zu both\n", name_of(reactor), sum(Kind::call));
+    }
+  }
+
  private:
   struct Running {
     pid_t process = 0;
@@ -135,7 +153,7 @@ class Runner {
   };
 
   [[noreturn]] void take(const Point& point, Trial::Report& report) const {
-    ::alarm(longest_trial);
+    options_.here ? stop_when_fired() : static_cast<void>(::alarm(longest_trial));
     if (!options_.verbose) {
       const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
       ::dup2(nowhere, STDERR_FILENO);
@@ -187,11 +205,12 @@ class Runner {
 
 bool wanted(const Options& options, const Point& point) {
   const auto fits = [](std::string_view filter, std::string_view value) { return filter.empty() || filter == value; };
-  const std::string_view kind = point.kind == Kind::call      ? name_of(point.function)
-                                : point.kind == Kind::nothing ? ""
-                                                              : "memory";
+  const std::string_view kind = point.kind == Kind::call          ? name_of(point.function)
+                                : point.kind == Kind::allocations ? "famine"
+                                                                  : "memory";
   return fits(options.step, point.step->name) && fits(options.reactor, name_of(point.reactor)) &&
-         (fits(options.kind, kind) || (options.kind == "calls" && point.kind == Kind::call)) && !is_asios(point);
+         (fits(options.kind, kind) || (options.kind == "calls" && point.kind == Kind::call)) &&
+         (options.nth == 0 || options.nth == point.nth) && !is_asios(point);
 }
 
 /// All points of one step with one reactor.
@@ -254,6 +273,10 @@ std::optional<Options> parse(int count, char** arguments) {
       options.reactor = value();
     } else if (name == "--kind") {
       options.kind = value();
+    } else if (name == "--nth") {
+      options.nth = static_cast<std::uint64_t>(std::max(1, std::atoi(value().data())));
+    } else if (name == "--here") {
+      options.here = true;
     } else if (name == "--verbose") {
       options.verbose = true;
     } else {
@@ -271,6 +294,7 @@ int sweep(const Options& options) {
   for (const Point& point : points) runner.start(point);
   runner.wait_for_all();
   runner.print_table();
+  if (runner.good()) runner.print_cases();
   return runner.good() ? 0 : 1;
 }
 
@@ -283,7 +307,7 @@ int main(int count, char** arguments) {
   if (!options) {
     std::puts(
         "fault_sweep [--sample <points>] [--jobs <processes>] [--step <name>] [--reactor epoll|portable]\n"
-        "            [--kind memory|calls|<function>] [--verbose]");
+        "            [--kind memory|famine|calls|<function>] [--nth <number>] [--verbose] [--here]");
     return 2;
   }
   std::setvbuf(stdout, nullptr, _IOLBF, 0);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/logger.h>
@@ -82,6 +83,10 @@ void Trial::tell(std::string_view what) noexcept {
   note(text_, what);
 }
 
+void Trial::tell(const Error& error) noexcept try { tell(error.message()); } catch (const std::bad_alloc&) {
+  tell("no memory to say what");
+}
+
 void Trial::wrong(std::string_view what) noexcept {
   wrong_ = true;
   text_ = {};
@@ -111,17 +116,25 @@ void Trial::run_until(const std::function<bool()>& done) {
 }
 
 void Trial::await(asio::awaitable<void> coroutine) {
-  bool ended = false;
-  asio::co_spawn(*io_, std::move(coroutine), [&](const std::exception_ptr& thrown) {
-    ended = true;
-    if (!thrown) return;
-    try {
-      std::rethrow_exception(thrown);
-    } catch (const std::exception& known) {
-      tell(known.what());
+  struct End {  // also of a coroutine that is destroyed because Asio found no memory for it
+    explicit End(Trial& its) : trial(&its) {}
+    End(End&& other) noexcept : trial(std::exchange(other.trial, nullptr)) {}
+    ~End() {
+      if (trial != nullptr) trial->awaited_ended_ = true;
     }
-  });
-  run_until([&] { return ended || (thrown_by_run_ != 0 && all_closed()); });
+    void operator()(const std::exception_ptr& thrown) const {
+      if (!thrown) return;
+      try {
+        std::rethrow_exception(thrown);
+      } catch (const std::exception& known) {
+        trial->tell(known.what());
+      }
+    }
+    Trial* trial;
+  };
+  awaited_ended_ = false;
+  asio::co_spawn(*io_, std::move(coroutine), End(*this));
+  run_until([this] { return awaited_ended_; });
 }
 
 void Trial::listen(Server& server, const ListenOptions& options) {
@@ -143,13 +156,13 @@ ConnectOptions Trial::to(const Server& server) {
 }
 
 void Trial::watch(Socket socket) {
-  socket.on(event::error, [this](const Error& error) { tell(error.message()); });
+  socket.on(event::error, [this](const Error& error) { tell(error); });
   socket.on(event::close, [this](bool) { count_out(); });
   ++open_;
 }
 
 void Trial::watch(Server server) {
-  server.on(event::error, [this](const Error& error) { tell(error.message()); });
+  server.on(event::error, [this](const Error& error) { tell(error); });
   server.on(event::handler_error, [this](const Socket&, const std::exception_ptr&) { tell("handler error"); });
 }
 

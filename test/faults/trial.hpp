@@ -54,6 +54,7 @@ class Trial {
 
   /// An error has reached the program.
   void tell(std::string_view what) noexcept;
+  void tell(const Error& error) noexcept;
   /// What is wrong although nothing failed.
   void wrong(std::string_view what) noexcept;
   void expect(bool holds, std::string_view what) noexcept {
@@ -119,6 +120,7 @@ class Trial {
   int told_ = 0;
   int open_ = 0;
   int thrown_by_run_ = 0;
+  bool awaited_ended_ = false;
   bool wrong_ = false;
   bool stuck_ = false;
   bool spun_ = false;

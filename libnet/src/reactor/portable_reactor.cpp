@@ -29,7 +29,9 @@ void inside_loop(const std::shared_ptr<Loop>& loop, Action action) {
 
 }  // namespace
 
-class PortableReactor::Registration : public ListNode<Registration>, public std::enable_shared_from_this<Registration> {
+class PortableReactor::Registration : public ListNode<Registration>,
+                                      public Wanting,
+                                      public std::enable_shared_from_this<Registration> {
  public:
   struct Direction {
     bool wanted = false;
@@ -51,8 +53,8 @@ class PortableReactor::Registration : public ListNode<Registration>, public std:
     descriptor_.reset();
   }
 
+  /// @throws std::bad_alloc: what is wanted still is then.
   void start_wanted_waits(Loop& loop) {
-    if (watch == nullptr) return;
     start(loop, read);
     start(loop, write);
   }
@@ -60,7 +62,6 @@ class PortableReactor::Registration : public ListNode<Registration>, public std:
   Watch* watch;
   Direction read;
   Direction write;
-  bool queued = false;  // among those that want a wait
 
  private:
   void start(Loop& loop, Direction& direction);
@@ -83,7 +84,8 @@ struct PortableReactor::WaitHandler {
   void done(const error_code& error) const {
     direction->waiting = false;
     Watch* watch = registration->watch;
-    if (watch == nullptr || error) return;
+    if (watch == nullptr) return;
+    if (error) watch->watch_error = static_cast<std::uint8_t>(error.value());  // it was not ended from here
     (direction == &registration->read ? watch->readable : watch->writable) = true;
     loop->announce_turn();
     watch->on_ready();
@@ -96,11 +98,11 @@ struct PortableReactor::WaitHandler {
 };
 
 void PortableReactor::Registration::start(Loop& loop, Direction& direction) {
-  if (!std::exchange(direction.wanted, false) || direction.waiting) return;
-  direction.waiting = true;
+  if (!direction.wanted || direction.waiting) return;
   using asio::posix::descriptor_base;
   const auto kind = &direction == &read ? descriptor_base::wait_read : descriptor_base::wait_write;
   descriptor_->async_wait(kind, WaitHandler{loop.shared_from_this(), shared_from_this(), &direction});
+  direction = {.wanted = false, .waiting = true};
   discount_wait(loop.context());
 }
 
@@ -125,21 +127,21 @@ void PortableReactor::detach(Watch& watch) noexcept {
   if (!watch.registration_) return;
   Registration& registration = registration_of(watch);
   registration.release();
-  if (registration.linked()) List<Registration>::remove(registration);
+  if (registration.ListNode<Registration>::linked()) List<Registration>::remove(registration);
+  if (registration.ListNode<Wanting>::linked()) List<Wanting>::remove(registration);
   watch.registration_.reset();
   watch.descriptor_ = -1;
 }
 
-void PortableReactor::await_readable(Watch& watch) { await(watch, true); }
-void PortableReactor::await_writable(Watch& watch) { await(watch, false); }
+void PortableReactor::await_readable(Watch& watch) noexcept { await(watch, true); }
+void PortableReactor::await_writable(Watch& watch) noexcept { await(watch, false); }
 
-void PortableReactor::await(Watch& watch, bool reading) {
+void PortableReactor::await(Watch& watch, bool reading) noexcept {
   if (!watch.registration_) return;
   Registration& registration = registration_of(watch);
   (reading ? registration.read : registration.write).wanted = true;
-  if (registration.queued) return;
-  registration.queued = true;
-  wanting_.push_back(registration.shared_from_this());
+  if (registration.ListNode<Wanting>::linked()) return;
+  wanting_.push_back(registration);
   loop_.request_turn();
 }
 
@@ -165,22 +167,22 @@ void PortableReactor::wake_at(TimePoint when) { wake_time_ = when; }
 
 void PortableReactor::start_timer_wait() {
   if (wake_time_ == TimePoint::max()) return;
-  timer_->expires_at(std::exchange(wake_time_, TimePoint::max()));
+  timer_->expires_at(wake_time_);
   timer_->async_wait(TimerHandler{&loop_.context(), loop_.weak_from_this()});
+  wake_time_ = TimePoint::max();
   discount_wait(loop_.context());
 }
 
 void PortableReactor::end_turn() {
-  for (const auto& registration : wanting_) {
-    registration->queued = false;
-    registration->start_wanted_waits(loop_);
+  while (!wanting_.empty()) {
+    static_cast<Registration&>(wanting_.front()).start_wanted_waits(loop_);
+    wanting_.pop_front();
   }
-  wanting_.clear();
   start_timer_wait();
 }
 
 void PortableReactor::shutdown() noexcept {
-  wanting_.clear();
+  while (!wanting_.empty()) wanting_.pop_front();
   while (!registrations_.empty()) registrations_.pop_front().release();
   timer_.reset();
 }
