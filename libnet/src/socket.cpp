@@ -52,8 +52,14 @@ void Socket::release_handle() const noexcept { connection_->release_handle(); }
 Socket& Socket::connect(const ConnectOptions& options, OptionalListener<void()> on_connect) {
   auto* connection = usable(connection_, "Socket::connect");
   if (connection == nullptr) return *this;
-  connection->connect(options, false);
-  if (on_connect) connection->remember_connect_listener(add_once(*connection, SocketEvent::connect, on_connect));
+  const auto listener = on_connect ? add_once(*connection, SocketEvent::connect, on_connect) : ListenerId();
+  try {
+    connection->connect(options, false);
+  } catch (...) {
+    if (listener != ListenerId()) connection->remove_listener(listener);
+    throw;
+  }
+  if (listener != ListenerId()) connection->remember_connect_listener(listener);
   return *this;
 }
 
@@ -128,7 +134,8 @@ bool Socket::write(Payload data) {
 
 bool Socket::start_callback_write(detail::WriteOperation& operation, Payload data) {
   if (auto* connection = usable(connection_, "Socket::write")) {
-    return connection->write(std::move(data), &operation, Connection::Views::copied);
+    return give(*connection, operation,
+                [&] { return connection->write(std::move(data), &operation, Connection::Views::copied); });
   }
   operation.refuse();
   return false;
@@ -136,7 +143,8 @@ bool Socket::start_callback_write(detail::WriteOperation& operation, Payload dat
 
 void Socket::start_write(detail::WriteOperation& operation, Payload data) {
   if (auto* connection = usable(connection_, "Socket::async_write")) {
-    connection->write(std::move(data), &operation, Connection::Views::borrowed);
+    give(*connection, operation,
+         [&] { return connection->write(std::move(data), &operation, Connection::Views::borrowed); });
   } else {
     operation.refuse();
   }
@@ -161,7 +169,8 @@ Socket& Socket::end(Payload data) {
 
 void Socket::start_end(detail::VoidOperation& operation, Payload data) {
   auto* connection = usable(connection_, operation.is_callback ? "Socket::end" : "Socket::async_end");
-  connection != nullptr ? connection->end(std::move(data), &operation) : operation.refuse();
+  if (connection == nullptr) return operation.refuse();
+  give(*connection, operation, [&] { connection->end(std::move(data), &operation); });
 }
 
 Socket& Socket::destroy() { return destroy(Error()); }

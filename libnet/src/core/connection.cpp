@@ -114,11 +114,19 @@ void Connection::step() {
 }
 
 /// A socket that nobody holds, listens to or waits for ends by itself.
-void Connection::after_step() {
+void Connection::after_step() noexcept {
   if (idle_timer_) idle_timer_->end_step();
   if (has_handles() || !listeners_.empty() || !waiting_.empty() || receiving_.has_reader()) return;
   if (phase_ == Phase::connecting) destroy({});
-  if (phase_ == Phase::open) linger();
+  if (phase_ == Phase::open) handler_returned();
+}
+
+/// What the step was about to do is lost, and so is the connection: nothing may follow the gap. Nor may its peer take what
+/// was sent for the whole.
+void Connection::memory_ran_out() noexcept {
+  if (phase_ == Phase::fresh || destroyed()) return;
+  if (buffered() != 0) sending_.abort();
+  fail_now(Error(detail::out_of_memory()));
 }
 
 /// Contract 12.
@@ -372,12 +380,13 @@ void Connection::connect(detail::ConnectRequest request, bool half_open_by_defau
 }
 
 void Connection::start_connect(detail::VoidOperation& operation, const detail::ConnectRequest& request) {
+  watch_operation(operation, *this, *loop_);
   try {
     connect(request, true);
   } catch (const SystemError& refused) {
     return finish(operation, refused.code());
   }
-  wait(operation);
+  waiting_.push_back(operation);
 }
 
 void Connection::deliver_connector_news() {
@@ -520,8 +529,8 @@ void Connection::start_read_some(detail::ReadSomeOperation& operation) {
 
 /// @param kept  Bytes that were received before are for it.
 void Connection::begin_reading(Operation& operation, bool kept) {
-  receiving_.set_reader(operation);
   watch_operation(operation, *this, *loop_);
+  receiving_.set_reader(operation);
   if (kept || (transport_ && transport_->ready_to_read())) mark(Due::input);
   if (!counted()) wake();
 }
@@ -876,7 +885,7 @@ void Connection::overflow(Operation* operation) {
     sending_.owe_drain();
     if (operation == nullptr) {
       log(LogLevel::warning, LogKind::dropped_write,
-          log_name() + ": a write was dropped, max_buffered bytes are queued");
+          [&] { return log_name() + ": a write was dropped, max_buffered bytes are queued"; });
     }
   }
   if (operation != nullptr) finish(*operation, Errc::overflow);
@@ -886,19 +895,19 @@ void Connection::overflow(Operation* operation) {
 void Connection::refuse_invalid(Operation* operation, const char* verb) {
   const bool throws = operation == nullptr || operation->is_callback;
   if (!throws) return finish(*operation, Errc::invalid_argument);
-  if (operation != nullptr) operation->abandon();
   throw SystemError(make_error(Errc::invalid_argument, verb));
 }
 
 bool Connection::write(Payload&& data, detail::WriteOperation* operation, Views views) {
   if (!data.valid() || !accepts_writes() || full()) return refuse_write(data, operation);
+  if (operation != nullptr) watch_operation(*operation, *this, *loop_);
   if (data.size() >= large_write && data.is_view() && views == Views::copied && may_write_through()) {
     write_through(data.view(), operation);
     return has_room_after_write();
   }
   const std::uint64_t begin = sending_.appended();
   sending_.append(std::move(data), views);
-  if (operation != nullptr) await_bytes(*operation, begin);
+  if (operation != nullptr) sending_.await_bytes(*operation, begin);
   return has_room_after_write();
 }
 
@@ -917,9 +926,10 @@ bool Connection::refuse_write(const Payload& data, detail::WriteOperation* opera
 void Connection::start_write_some(detail::WriteOperation& operation, const detail::WriteBuffers& buffers) {
   if (!accepts_writes()) return refused(&operation);
   if (full()) return overflow(&operation);
+  watch_operation(operation, *this, *loop_);
   const std::uint64_t begin = sending_.appended();
   sending_.append_borrowed(buffers);
-  await_bytes(operation, begin);
+  sending_.await_bytes(operation, begin);
   has_room_after_write();
 }
 
@@ -931,14 +941,9 @@ bool Connection::may_write_through() const {
 void Connection::write_through(std::span<const std::byte> bytes, detail::WriteOperation* operation) {
   const std::uint64_t begin = sending_.appended();
   const transport::Result result = sending_.write_through(*transport_, bytes);
-  if (operation != nullptr) await_bytes(*operation, begin);
+  if (operation != nullptr) sending_.await_bytes(*operation, begin);
   if (result.bytes != 0) note_moved_output();
   if (result.status == transport::Status::error) output_failed(result.error);
-}
-
-void Connection::await_bytes(detail::WriteOperation& operation, std::uint64_t begin) {
-  sending_.await_bytes(operation, begin);
-  watch_operation(operation, *this, *loop_);
 }
 
 /// Sees to it that what was written leaves; tells whether there is room for more.
@@ -1114,28 +1119,32 @@ void Connection::cut(const Error& error) {
   enter_closing();
 }
 
-void Connection::listener_threw(std::exception_ptr exception) {
+void Connection::listener_threw(std::exception_ptr exception) noexcept {
   const auto remote = remote_address();
-  const Error error(
+  const Error error = described(
       Errc::listener_threw,
-      ErrorInfo{.operation = "listener", .remote_address = remote ? &*remote : nullptr, .exception = &exception});
+      {.operation = "listener", .remote_address = remote ? &*remote : nullptr, .exception = &exception});
   const bool reported = session_ && session_->report_handler_error(handle(), exception);
   if (destroyed()) {
-    if (!reported) log(LogLevel::error, LogKind::listener_threw, log_name() + ": " + error.message());
+    if (!reported) log(LogLevel::error, LogKind::listener_threw, [&] { return log_name() + ": " + error.message(); });
     return;
   }
   outcome_.note_heard_if(reported);
   cut(error);
 }
 
-void Connection::handler_failed(const std::exception_ptr& exception) {
+void Connection::handler_returned() noexcept try { destroy_soon(); } catch (const std::bad_alloc&) {
+  memory_ran_out();
+}
+
+void Connection::handler_failed(const std::exception_ptr& exception) noexcept {
   outcome_.note_heard();  // by the server's 'handler_error', or its log
   try {
     std::rethrow_exception(exception);
   } catch (const SystemError& error) {
     destroy(error.error());
   } catch (...) {
-    destroy(Error(Errc::handler_threw, ErrorInfo{.operation = "serve", .exception = &exception}));
+    destroy(described(Errc::handler_threw, {.operation = "serve", .exception = &exception}));
   }
 }
 
@@ -1286,17 +1295,17 @@ Error Connection::describe(const error_code& code, Operation::Kind kind) const {
 }
 
 /// The message of a failed connect names a local address that was bound by request; nothing else is known before.
-Error Connection::make_error(const error_code& code, const char* operation, std::string_view text) const {
+Error Connection::make_error(const error_code& code, const char* operation, std::string_view text) const noexcept {
   const auto local = connected() ? local_address() : std::nullopt;
   const auto remote = remote_address();
-  return Error(code, ErrorInfo{.operation = operation,
-                               .local_address = local ? &*local : nullptr,
-                               .remote_address = remote ? &*remote : nullptr,
-                               .text = text});
+  return described(code, {.operation = operation,
+                          .local_address = local ? &*local : nullptr,
+                          .remote_address = remote ? &*remote : nullptr,
+                          .text = text});
 }
 
 /// With the story that the transport knows.
-Error Connection::transport_error(const error_code& code, Operation::Kind kind) const {
+Error Connection::transport_error(const error_code& code, Operation::Kind kind) const noexcept {
   const transport::Failure failure = transport_->failure();
   return make_error(code, *failure.operation != '\0' ? failure.operation : name_of(kind), failure.detail);
 }

@@ -148,9 +148,11 @@ class Connection final : public EventSource,
   /// Ends the connection with an error; bytes that can still be read come first.
   void fail(const Error& error);
   /// Contract 10: what a listener threw costs this socket, and nothing else.
-  void listener_threw(std::exception_ptr exception) override;
+  void listener_threw(std::exception_ptr exception) noexcept override;
   /// A `serve` handler ended with an exception.
-  void handler_failed(const std::exception_ptr& exception);
+  void handler_failed(const std::exception_ptr& exception) noexcept;
+  /// It ended: as `destroy_soon`.
+  void handler_returned() noexcept;
   /// @}
 
   /// @name Events
@@ -229,7 +231,8 @@ class Connection final : public EventSource,
 
   // Steps
   void step() override;
-  void after_step() override;
+  void after_step() noexcept override;
+  void memory_ran_out() noexcept override;
   bool anything_due() const noexcept override { return !due_.empty() || connector_has_news(); }
   bool connector_has_news() const noexcept { return connect_ && connect_->has_news(); }
   bool at_rest() const noexcept override { return phase_ == Phase::fresh || phase_ == Phase::closed; }
@@ -328,7 +331,6 @@ class Connection final : public EventSource,
   bool refuse_write(const Payload& data, detail::WriteOperation* operation);
   bool may_write_through() const;
   void write_through(std::span<const std::byte> bytes, detail::WriteOperation* operation);
-  void await_bytes(detail::WriteOperation& operation, std::uint64_t begin);
   bool has_room_after_write();
   void send_soon();
   void send_now();
@@ -368,8 +370,8 @@ class Connection final : public EventSource,
 
   // Errors
   transport::Transport* connected_transport() const noexcept { return connected() ? transport_.get() : nullptr; }
-  Error make_error(const error_code& code, const char* operation, std::string_view text = {}) const;
-  Error transport_error(const error_code& code, Operation::Kind kind) const;
+  Error make_error(const error_code& code, const char* operation, std::string_view text = {}) const noexcept;
+  Error transport_error(const error_code& code, Operation::Kind kind) const noexcept;
 
   std::unique_ptr<transport::Transport> transport_;
   [[no_unique_address]] Outcome outcome_;  // the next four lie in its padding

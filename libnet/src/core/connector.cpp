@@ -1,6 +1,7 @@
 #include "core/connector.hpp"
 
 #include <algorithm>
+#include <new>
 #include <span>
 #include <string>
 #include <utility>
@@ -23,7 +24,9 @@ Error ip_blocked(const SocketAddress& address) {
 class Connector::TimeLimit final : public reactor::Timer {
  public:
   explicit TimeLimit(Connector& connector) : connector_(connector) {}
-  void on_timer() override { connector_.give_up(Errc::timed_out); }
+  void on_timer() override {
+    connector_.guarded([this] { connector_.give_up(Errc::timed_out); });
+  }
 
  private:
   Connector& connector_;
@@ -41,7 +44,21 @@ Connector::Connector(std::shared_ptr<reactor::Loop> loop, detail::ConnectRequest
 
 Connector::~Connector() { loop_->unschedule(*this); }
 
-Connector::News Connector::take_news() {
+/// What cannot be told for want of memory is the end: the error needs none.
+template <class Action>
+void Connector::guarded(Action action) noexcept try {
+  action();
+} catch (const std::bad_alloc&) {
+  stop_all();
+  memory_ran_out_ = true;
+  client_.on_connector_news();
+}
+
+Connector::News Connector::take_news() noexcept {
+  if (news_.empty()) {
+    memory_ran_out_ = false;
+    return Error(detail::out_of_memory(), "connect");
+  }
   News news = std::move(news_.front());
   news_.pop_front();
   return news;
@@ -54,13 +71,17 @@ void Connector::tell(News news) {
 
 /// The last news: nothing goes on.
 void Connector::finish(News news) {
+  stop_all();
+  tell(std::move(news));
+}
+
+void Connector::stop_all() noexcept {
   loop_->unschedule(*this);
   stop();
   time_limit_.reset();
   stop_.reset();
   lookup_.reset();
   running_.clear();
-  tell(std::move(news));
 }
 
 void Connector::give_up(const error_code& code) {
@@ -72,12 +93,14 @@ void Connector::give_up(const error_code& code) {
 
 // --- where to connect ----------------------------------------------------------------------------------------------
 
-void Connector::run_task() { std::exchange(begun_, true) ? look_at_attempts() : begin(); }
+void Connector::run_task() {
+  guarded([this] { std::exchange(begun_, true) ? look_at_attempts() : begin(); });
+}
 
 void Connector::begin() {
   if (request_.stop.stop_requested()) return give_up(asio::error::operation_aborted);
   if (request_.stop.stop_possible()) {
-    stop_.emplace(*loop_, request_.stop, [this] { give_up(asio::error::operation_aborted); });
+    stop_.emplace(*loop_, request_.stop, [this] { guarded([this] { give_up(asio::error::operation_aborted); }); });
   }
   if (request_.address) {
     candidates_ = {*request_.address};
@@ -98,9 +121,10 @@ int Connector::wanted_family() const noexcept {
 
 void Connector::look_up() {
   const LookupOptions options{.family = wanted_family(), .hints = request_.hints, .all = tries_all()};
-  lookup_ = std::make_unique<HostLookup>(
-      *loop_, request_.lookup, request_.host, options,
-      [this](const Error& error, const std::vector<LookupAddress>& addresses) { resolved(error, addresses); });
+  lookup_ = std::make_unique<HostLookup>(*loop_, request_.lookup, request_.host, options,
+                                         [this](const Error& error, const std::vector<LookupAddress>& addresses) {
+                                           guarded([&] { resolved(error, addresses); });
+                                         });
 }
 
 void Connector::resolved(const Error& error, const std::vector<LookupAddress>& addresses) {
@@ -160,6 +184,10 @@ void Connector::order_candidates() {
 
 /// The newest attempt has had its time; it goes on beside the next one.
 void Connector::on_timer() {
+  guarded([this] { attempt_timed_out(); });
+}
+
+void Connector::attempt_timed_out() {
   tell(AttemptTimedOut{candidates_[running_.back().candidate]});
   may_start_next_ = true;
   loop_->schedule(*this);

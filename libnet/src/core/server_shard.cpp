@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <new>
 #include <utility>
 
 #include "core/acceptor.hpp"
@@ -59,7 +60,7 @@ void ServerShard::on_lobby_news() { server_.shard_has_news(); }
 
 void ServerShard::stop_listening() noexcept {
   listener_.reset();
-  retry_.reset();
+  retry_.stop();
   look_ = false;
   leftovers_ = holds_guests();
 }
@@ -80,11 +81,18 @@ std::vector<Socket> ServerShard::sockets() {
 
 void ServerShard::step() {
   for (int taken = 0; taken < reactor::accepts_per_step; ++taken) {
-    const bool took = (lobby_ && take_from_lobby()) || (may_accept() && accept_one());
-    if (!took) return;
+    if (!take_one()) return;
     server_.deliver_all();
     if (!loop_->alive()) return;
   }
+}
+
+/// False if there is nothing to take for now. A connection for which there is no memory is lost, and the next one follows.
+bool ServerShard::take_one() noexcept try {
+  return (lobby_ && take_from_lobby()) || (may_accept() && accept_one());
+} catch (const std::bad_alloc&) {
+  server_.accept_failed(detail::out_of_memory());
+  return true;
 }
 
 bool ServerShard::lobby_due() const noexcept {
@@ -127,8 +135,7 @@ bool ServerShard::nothing_accepted(const error_code& code) {
   if (concerns_one_connection(code)) return true;
   look_ = false;
   if (code == boost::system::errc::operation_would_block) return false;
-  if (!retry_) retry_ = std::make_unique<RetryTimer>(*this);
-  loop_->start(*retry_, loop_->precise_now() + retry_interval);
+  loop_->start(retry_, loop_->precise_now() + retry_interval);
   server_.accept_failed(code);
   return false;
 }

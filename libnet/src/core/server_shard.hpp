@@ -76,6 +76,7 @@ class ServerShard final : private transport::Listener::Observer, private Lobby::
   bool may_accept() const noexcept { return look_ && (!lobby_ || !lobby_->full()); }
   bool lobby_due() const noexcept;
   bool take_from_lobby();
+  bool take_one() noexcept;
   bool accept_one();
   bool nothing_accepted(const error_code& code);
   void arrived(std::unique_ptr<transport::Transport> transport);
@@ -86,7 +87,7 @@ class ServerShard final : private transport::Listener::Observer, private Lobby::
   std::unique_ptr<transport::Listener> listener_;  // while it listens
   std::unique_ptr<Lobby> lobby_;                   // of a server with stages
   detail::List<Connection> connections_;           // handed out
-  std::unique_ptr<RetryTimer> retry_;
+  RetryTimer retry_{*this};
   bool look_ = false;       // the next accept may find a connection
   bool leftovers_ = false;  // since a close() the lobby may hold connections of an earlier session
 };

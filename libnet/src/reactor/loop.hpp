@@ -8,17 +8,18 @@
 #include <mutex>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "detail/reserved_memory.hpp"
 #include "libnet/detail/intrusive_list.hpp"
 #include "libnet/errc.hpp"
 #include "libnet/reactor.hpp"
 #include "reactor/fairness.hpp"
 #include "reactor/mailbox.hpp"
 #include "reactor/task.hpp"
+#include "reactor/timer_queue.hpp"
 
 /// Readiness, the turn of the loop, the clock, and what keeps the loop running: all on a Boost.Asio io_context.
 namespace libnet::transport {
@@ -32,32 +33,6 @@ namespace asio = boost::asio;
 class ContextService;
 class Loop;
 
-using Clock = std::chrono::steady_clock;
-using TimePoint = Clock::time_point;
-using Duration = Clock::duration;
-
-/// A deadline. Timers never keep the loop running. Stopped by its destructor.
-class Timer {
- public:
-  Timer() = default;
-  Timer(const Timer&) = delete;
-  Timer& operator=(const Timer&) = delete;
-
-  /// Runs inside a turn, after the timer was taken out of the queue; may start it again or destroy it.
-  virtual void on_timer() = 0;
-
-  bool armed() const noexcept { return loop_ != nullptr; }
-  void stop() noexcept;
-
- protected:
-  virtual ~Timer() { stop(); }
-
- private:
-  friend class Loop;
-  Loop* loop_ = nullptr;
-  std::size_t position_ = 0;  // in the loop's heap
-};
-
 /// One watched descriptor. Readiness is remembered until somebody who found it gone clears it.
 class Watch {
  public:
@@ -70,8 +45,9 @@ class Watch {
 
   bool readable = false;
   bool writable = false;
-  bool hangup = false;  // the peer's end, an error or urgent data was signalled: read on until the end
-  bool broken = false;  // an error may be pending
+  bool hangup = false;           // the peer's end, an error or urgent data was signalled: read on until the end
+  bool broken = false;           // an error may be pending
+  std::uint8_t watch_error = 0;  // an errno: readiness cannot be told any more; the watch was told that it is ready
 
  protected:
   virtual ~Watch() = default;
@@ -93,15 +69,17 @@ class Reactor {
   virtual void detach(Watch& watch) noexcept = 0;
 
   /// Asks for `on_ready` when the descriptor becomes readable or writable.
-  virtual void await_readable(Watch& watch) = 0;
-  virtual void await_writable(Watch& watch) = 0;
+  virtual void await_readable(Watch& watch) noexcept = 0;
+  virtual void await_writable(Watch& watch) noexcept = 0;
   /// Asks for `on_ready` when `broken` becomes true.
-  virtual void await_failure(Watch& watch) = 0;
+  virtual void await_failure(Watch& watch) noexcept = 0;
 
   /// Asks for a turn at the given time, in place of any time asked for before.
+  /// @throws SystemError, std::bad_alloc: it has to be asked for again.
   virtual void wake_at(TimePoint when) = 0;
 
   /// Called in the loop at the end of every turn: the place where Asio's waits are started.
+  /// @throws std::bad_alloc: what was not started yet is started at the end of the next turn.
   virtual void end_turn() = 0;
 
   /// Gives up everything that belongs to the io_context.
@@ -145,15 +123,15 @@ class Loop : public std::enable_shared_from_this<Loop> {
 
   /// Puts the task into the ready list (once) and makes sure that a turn comes. Not from inside `Task::run_task` of a
   /// task that is still queued; a task may schedule itself: it then runs again in the next round.
-  void schedule(Task& task);
+  void schedule(Task& task) noexcept;
   void unschedule(Task& task) noexcept;
 
   /// The time; the same for all who ask within one turn.
-  TimePoint now();
+  TimePoint now() noexcept;
   /// The time at this very moment, for what must not come too early.
-  TimePoint precise_now() const { return manual_clock_ ? now_ : Clock::now(); }
-  void start(Timer& timer, TimePoint deadline);
-  void start_after(Timer& timer, Duration delay) { start(timer, now() + delay); }
+  TimePoint precise_now() const noexcept { return manual_clock_ ? now_ : Clock::now(); }
+  void start(Timer& timer, TimePoint deadline) noexcept;
+  void start_after(Timer& timer, Duration delay) noexcept { start(timer, now() + delay); }
 
   /// Replaces the clock by one that only moves when told; for tests.
   void use_manual_clock();
@@ -168,6 +146,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
 
   /// Runs the first turn of a wake-up: expired timers, then the ready list in a bounded number of rounds. What is left
   /// gets a wake-up of its own. An exception that leaves a task passes through; the rest is delivered by the next turn.
+  /// @throws what the end of a turn throws, too: then another turn is due, which tries again.
   void run_turn();
   /// Runs another turn of the same wake-up.
   void run_further_turn();
@@ -182,14 +161,17 @@ class Loop : public std::enable_shared_from_this<Loop> {
   }
   /// A completion handler runs, or has returned.
   void set_completing(bool completing) noexcept { completing_ = completing; }
+  /// True while one runs. An exception leaves it so until the next completion or turn.
+  bool completing() const noexcept { return completing_; }
   /// An operation has its result. It was known at once if a completion handler is running: that has started it.
   void note_result() noexcept { known_results_ += static_cast<int>(completing_); }
+  void note_results(std::size_t count) noexcept { known_results_ += completing_ ? static_cast<int>(count) : 0; }
 
   /// The caller is going to schedule tasks and then to run a turn: none has to be posted for them.
   void announce_turn() noexcept { turn_announced_ = true; }
 
-  /// Makes sure that a turn comes (again).
-  void request_turn();
+  /// Makes sure that a turn comes (again). Without memory for a handler it comes through the mailbox.
+  void request_turn() noexcept;
 
   bool in_turn() const noexcept { return in_turn_.load(std::memory_order_relaxed); }
 
@@ -212,6 +194,9 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// allowed, and so is what comes between its runs.
   bool on_right_thread() const noexcept;
 
+  /// True in a handler that the loop's executor runs.
+  bool runs_here() const noexcept;
+
   /// True if the calling thread can be sure that nobody else is inside the loop now. From any thread, as long as the
   /// mailbox is open.
   bool owns_this_thread() const noexcept;
@@ -233,14 +218,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
   void end_round() noexcept;
   void settle_work() noexcept;
   void run_expired_timers();
-  void heap_place(std::size_t position) noexcept;
-  void heap_remove(std::size_t position) noexcept;
   void wake_for_first_timer();
-
-  struct HeapEntry {
-    TimePoint deadline;
-    Timer* timer;
-  };
+  void end_turn();
 
   ContextService& service_;
   asio::io_context* context_;
@@ -253,7 +232,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
   std::mutex objects_mutex_;             // locked for strands only
   List<LoopObject> objects_;
   std::shared_ptr<transport::Network> network_;
-  std::vector<HeapEntry> timers_;
+  TimerQueue timers_;
+  detail::ReservedMemory turn_memory_;
   TimePoint now_{};
   TimePoint wake_time_ = TimePoint::max();
   std::int64_t work_ = 0;

@@ -6,6 +6,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "detail/reserved_memory.hpp"
 #include "libnet/detail/asio/watched_descriptor.hpp"
 #include "reactor/mailbox.hpp"
 
@@ -48,6 +49,7 @@ class Waker {
   Mailbox* last_ = nullptr;
   bool signalled_ = false;               // the context was woken and has not emptied the list yet; counts as work
   std::atomic<bool> collecting_{false};  // a handler is posted
+  detail::ReservedMemory collect_memory_;
   int read_end_ = -1;
   int write_end_ = -1;
 #ifdef LIBNET_HAS_WATCHED_DESCRIPTORS

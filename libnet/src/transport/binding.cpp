@@ -43,7 +43,6 @@ error_code Binding::bind(const SocketAddress& address, const BindOptions& option
 }
 
 BoundSocket Binding::adopt(int descriptor) {
-  make_non_blocking(descriptor);
   auto binding = std::make_shared<Binding>(descriptor);
   binding->address_ = local_address(descriptor);
   return BoundSocket(std::move(binding));

@@ -107,6 +107,7 @@ bool DescriptorTransport::short_read_means_drained() const noexcept {
 }
 
 Result DescriptorTransport::failed_read(int code) noexcept {
+  if (blocks(code) && watch_error != 0) code = watch_error;  // it would never be told that this has changed
   if (!blocks(code)) return {0, Status::error, remember(code)};
   readable = false;
   hangup = false;  // it was urgent data, and it has been passed
@@ -144,6 +145,7 @@ ssize_t DescriptorTransport::send(std::span<const iovec> buffers) const noexcept
 }
 
 Result DescriptorTransport::failed_write(int code) noexcept {
+  if (blocks(code) && watch_error != 0) code = watch_error;
   if (!blocks(code)) return {0, Status::error, remember(code)};
   writable = false;
   return {0, Status::would_block, {}};

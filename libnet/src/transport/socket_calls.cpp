@@ -1,5 +1,7 @@
 #include "transport/socket_calls.hpp"
 
+#include <cerrno>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -106,8 +108,10 @@ bool remote_address(int descriptor, sockaddr* address, socklen_t size) noexcept 
 
 // ---- Options
 
-void make_non_blocking(int descriptor) noexcept {
-  ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+error_code make_non_blocking(int descriptor) noexcept {
+  const int flags = ::fcntl(descriptor, F_GETFL);
+  if (flags < 0) return last_error();
+  return outcome(::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK));
 }
 
 error_code set_option(int descriptor, int level, int name, int value) noexcept {
@@ -121,11 +125,18 @@ std::optional<int> option(int descriptor, int level, int name) noexcept {
   return value;
 }
 
-int take_pending_error(int descriptor) noexcept { return option(descriptor, SOL_SOCKET, SO_ERROR).value_or(0); }
+int take_pending_error(int descriptor) noexcept {
+  const std::optional<int> pending = option(descriptor, SOL_SOCKET, SO_ERROR);
+  return pending ? *pending : errno;
+}
 
+/// Where the option is refused, Linux resets a connection that is connected to nobody, too: the peer must not take this
+/// for an orderly end.
 void reset_on_close(int descriptor) noexcept {
   const linger discard{.l_onoff = 1, .l_linger = 0};
-  ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &discard, sizeof discard);
+  if (::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &discard, sizeof discard) == 0) return;
+  const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+  ::connect(descriptor, &nobody, sizeof nobody);
 }
 
 }  // namespace libnet::transport

@@ -72,7 +72,7 @@ bool remote_address(int descriptor, sockaddr* address, socklen_t size) noexcept;
 
 /// @name Options
 /// @{
-void make_non_blocking(int descriptor) noexcept;
+[[nodiscard]] error_code make_non_blocking(int descriptor) noexcept;
 error_code set_option(int descriptor, int level, int name, int value) noexcept;
 /// Nothing if this kind of socket does not have the option.
 std::optional<int> option(int descriptor, int level, int name) noexcept;

@@ -86,13 +86,22 @@ void SystemAttempt::note_picked_port() {
 
 /// What has become of a connect that was started; asks to be told if it is too early to say.
 error_code SystemAttempt::result() {
+  if (watch_error != 0) return system_error(watch_error);
   if (writable) {
     if (const int code = take_pending_error(descriptor_)) return system_error(code);
     if (is_connected(descriptor_)) return {};
+    if (const error_code code = connect_again(); code != in_progress) return code;
     writable = false;  // woken too early
   }
   loop_->reactor().await_writable(*this);
   return in_progress;
+}
+
+/// The system does not know the peer. Whether there is a connection says a further connect.
+error_code SystemAttempt::connect_again() const {
+  const error_code code = connect_to(descriptor_, address_);
+  if (code == boost::system::errc::already_connected) return {};
+  return code == boost::system::errc::connection_already_in_progress ? in_progress : code;
 }
 
 error_code SystemAttempt::retry_later() {

@@ -32,6 +32,7 @@ class SystemAttempt final : public Attempt, private reactor::Watch, private reac
   error_code bind_local();
   void note_picked_port();
   error_code result();
+  error_code connect_again() const;
   error_code retry_later();
   error_code make_transport(std::unique_ptr<Transport>& connected);
   void close() noexcept;

@@ -52,7 +52,7 @@ error_code SystemListener::open(int descriptor, const ListenerOptions& options) 
   if (!is_listening(descriptor)) {
     if (const error_code code = listen_on(descriptor, options.backlog)) return code;
   }
-  make_non_blocking(descriptor);
+  if (const error_code code = make_non_blocking(descriptor)) return code;
   if (const error_code code = loop_->reactor().attach(*this, descriptor)) return code;
   descriptor_ = descriptor;
   address_ = address;
@@ -86,6 +86,8 @@ error_code SystemListener::accept(Accepted& accepted) {
 }
 
 error_code SystemListener::none_waits() {
+  if (watch_error != 0)
+    return system_error(std::exchange(watch_error, std::uint8_t{0}));  // the next look may be told again
   readable = false;
   loop_->reactor().await_readable(*this);
   return system_error(EAGAIN);

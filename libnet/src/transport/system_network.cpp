@@ -45,11 +45,11 @@ std::unique_ptr<Attempt> SystemNetwork::connect(const SharedLoop& loop, const So
 
 error_code SystemNetwork::adopt(const SharedLoop& loop, int descriptor, Adopted& adopted) {
   if (!is_stream_socket(descriptor) || is_listening(descriptor)) return Errc::invalid_handle;
+  if (const error_code code = make_non_blocking(descriptor)) return code;
   if (was_never_connected(descriptor)) {
     adopted.bound = Binding::adopt(descriptor);
     return {};
   }
-  make_non_blocking(descriptor);
   using Kind = DescriptorTransport::Kind;
   const Kind kind = is_unix_socket(descriptor) ? Kind::unix_stream : Kind::tcp;
   auto transport = std::make_unique<DescriptorTransport>(loop, descriptor, kind);
