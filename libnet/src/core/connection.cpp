@@ -99,6 +99,26 @@ void Connection::abandon() noexcept {
   if (session_) session_->connection_gone(*this);
 }
 
+/// In a child process.
+error_code Connection::on_fork() {
+  const error_code of_attempts = connect_ ? connect_->after_fork() : error_code();
+  const error_code of_transport = connected() ? transport_->after_fork() : error_code();
+  if (connecting() || connected()) leave_output_to_parent();
+  return of_attempts ? of_attempts : of_transport;
+}
+
+/// Bytes are sent once: those that were queued at the fork are the parent's to send, with the end that may follow them.
+void Connection::leave_output_to_parent() {
+  if (closing_.lingers()) return enter_closing();
+  fail_writes(asio::error::operation_aborted);
+  sending_.leave_to_parent();
+  finish_waiting(Operation::Kind::end, asio::error::operation_aborted);
+  if (receiving_.has_reader() && receiving_.reader()->kind == Operation::Kind::pipe) {
+    static_cast<detail::PipeOperation&>(*receiving_.reader()).pipe->forget_shortcut();
+  }
+  mark(Due::flush);  // a drain may be due
+}
+
 // --- steps ---------------------------------------------------------------------------------------------------------
 
 void Connection::step() {
@@ -357,9 +377,15 @@ void Connection::opened(std::unique_ptr<transport::Transport> transport) {
   options_.apply(*transport_);
   touch();
   if (closing_.lingers()) restart_linger_time();
+  if (closing_.lingers() && others_go_on()) sending_.leave();
   mark(Due::connect);
   mark(Due::input);
   mark(Due::flush);
+}
+
+void Connection::prepare_to_adopt() {
+  connect_state();
+  wake();
 }
 
 void Connection::adopt(std::unique_ptr<transport::Transport> transport) { opened(std::move(transport)); }
@@ -484,7 +510,7 @@ ListenerId Connection::start_receiving(std::unique_ptr<detail::Callable> receive
 /// While a replacement is due nothing is read: what comes now is for the new transport.
 void Connection::handle_input() {
   if (!connected() || !receiving_.is_open() || sending_.has_barrier()) return;
-  if (closing_.lingers()) return discard_input();
+  if (closing_.lingers()) return sending_.is_leaving() ? static_cast<void>(0) : discard_input();
   const auto consumer = receiving_.consumer(listens(index(SocketEvent::data)), listens(receiving_kind));
   consumer != Receiving::Consumer::nobody ? read_once(consumer) : watch_input();
 }
@@ -957,6 +983,7 @@ void Connection::end(Payload&& data, detail::VoidOperation* operation) {
 
 /// After a reset the system knows no connection to shut down; the reset itself is the better story.
 void Connection::send_end() {
+  if (sending_.is_leaving()) return sending_.has_left() ? enter_closing() : static_cast<void>(0);
   if (const error_code code = sending_.send_end(*transport_)) {
     const transport::Peek peek = transport_->peek_end();
     return output_failed(peek.waiting == transport::Waiting::error ? peek.error : code);
@@ -1032,13 +1059,18 @@ void Connection::handler_failed(const std::exception_ptr& exception) {
   }
 }
 
+/// Whether the end of the connection, and what still comes, are another process's business: nobody has ended it here.
+bool Connection::others_go_on() const noexcept { return transport_ && transport_->is_inherited(); }
+
 /// Flushes, ends, discards what still comes, closes.
 void Connection::linger() {
   if (destroyed() || closing_.lingers()) return;
   closing_.linger(*this, bytes_read());
   receiving_.flow_freely();
   if (receiving_.has_reader()) complete_reader(asio::error::operation_aborted);
-  end({}, nullptr);
+  const bool ends = sending_.is_ending() && !sending_.end_is_sent();
+  connected() && others_go_on() && !ends ? sending_.leave() : end({}, nullptr);
+  mark(Due::flush);
   restart_linger_time();
   if (sending_.end_is_sent()) closing_.note_end_sent(bytes_read());
   mark(Due::input);
@@ -1109,7 +1141,7 @@ void Connection::close_transport() noexcept {
 
 void Connection::on_linger_time_up() {
   if (phase_ == Phase::open && !sending_.end_is_sent() && buffered() != 0) {
-    sending_.abort();  // bytes are lost: say so, and let no peer take the end for the whole
+    if (!sending_.is_leaving()) sending_.abort();  // bytes are lost: let no peer take the end for the whole
     fail_now(make_error(Errc::timed_out, "write"));
   } else if (connected()) {
     enter_closing();

@@ -62,6 +62,9 @@ class Connector final : private reactor::Task, private reactor::Timer, private t
   bool has_news() const noexcept { return !news_.empty(); }
   News take_news();
 
+  /// In a child process, which goes on beside the parent.
+  error_code after_fork();
+
  private:
   class TimeLimit;
   struct Running {

@@ -52,6 +52,9 @@ class Listener {
 
   /// The descriptor, or -1 if there is none.
   virtual int native_handle() const noexcept { return -1; }
+
+  /// In a child process: goes on beside the parent's.
+  virtual error_code after_fork() { return {}; }
 };
 
 /// One try to reach one address. Destroying it gives up.
@@ -80,6 +83,9 @@ class Attempt {
 
   /// What the attempt was bound to by request, with the port that was picked; nothing if the network chooses.
   virtual const std::optional<SocketAddress>& local_address() const noexcept = 0;
+
+  /// In a child process: goes on beside the parent's.
+  virtual error_code after_fork() { return {}; }
 };
 
 struct ListenerOptions {
@@ -133,8 +139,8 @@ class Network {
   virtual std::unique_ptr<Attempt> connect(const SharedLoop& loop, const SocketAddress& address,
                                            const AttemptOptions& options) = 0;
 
-  /// Takes over a descriptor that does not listen.
-  /// Errors: Errc::invalid_handle if it is no such stream socket: it is still the caller's. Others: it is closed.
+  /// Takes over a descriptor that does not listen. If that fails, also by an exception, it is the caller's and as it was.
+  /// Errors: Errc::invalid_handle if it is no such stream socket; system errors, EEXIST if the loop has it already.
   virtual error_code adopt(const SharedLoop& loop, int descriptor, Adopted& adopted) = 0;
 
   /// Finds the addresses of a host: at once, later, or never.

@@ -19,6 +19,7 @@ class SystemAttempt final : public Attempt, private reactor::Watch, private reac
   void observe(Observer* observer) override { observer_ = observer; }
   error_code proceed(std::unique_ptr<Transport>& connected) override;
   const std::optional<SocketAddress>& local_address() const noexcept override { return local_; }
+  error_code after_fork() override;
 
  private:
   void on_ready() override { tell(); }
@@ -39,6 +40,7 @@ class SystemAttempt final : public Attempt, private reactor::Watch, private reac
   const AttemptOptions options_;
   Observer* observer_ = nullptr;
   int descriptor_ = -1;
+  bool inherited_ = false;              // the parent process connects with it too
   std::optional<SocketAddress> local_;  // bound by request
   std::chrono::milliseconds retry_delay_{1};
 };
