@@ -58,11 +58,7 @@ Socket& Socket::connect(const ConnectOptions& options, OptionalListener<void()> 
 }
 
 Socket& Socket::connect(const ConnectTarget& where, OptionalListener<void()> on_connect) {
-  const SocketAddress* address = where.address();
-  if (address == nullptr) return connect(where.options(), std::move(on_connect));
-  const std::string host = address->address();
-  if (address->family() == Family::unix_path) return connect({.path = host}, std::move(on_connect));
-  return connect({.host = host, .port = address->port()}, std::move(on_connect));
+  return connect(where.options(), std::move(on_connect));
 }
 
 Socket& Socket::connect(int port, std::string_view host, OptionalListener<void()> on_connect) {

@@ -36,6 +36,7 @@ class WorldNetwork::LayeredAttempt final : public transport::Attempt {
     return code;
   }
   const std::optional<SocketAddress>& local_address() const noexcept override { return below_->local_address(); }
+  bool failed_to_bind() const noexcept override { return below_->failed_to_bind(); }
 
  private:
   WorldNetwork& network_;

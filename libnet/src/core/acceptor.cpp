@@ -257,8 +257,8 @@ void Acceptor::open(const detail::ListenRequest& request) {
   } else if (request.bound) {
     const auto address = request.bound->address();
     opened(shard_.listen(*request.bound, listener_options(request)), address ? &*address : nullptr);
-  } else if (!request.port && !request.path.empty()) {
-    open_listener(SocketAddress::unix_socket(request.path), request);
+  } else if (!request.port && request.path) {
+    open_listener(SocketAddress::unix_socket(*request.path), request);
   } else if (request.host.empty()) {
     open_any(port, request);
   } else if (is_ip(request.host) != 0) {
@@ -300,11 +300,9 @@ void Acceptor::resolved(const detail::ListenRequest& request, const Error& error
                         const std::vector<LookupAddress>& addresses) {
   lookup_.reset();
   if (error) return listen_failed(error);
-  const LookupAddress& chosen = choose_to_listen(addresses);
-  if (is_ip(chosen.address) == 0) {
-    return listen_failed(Error(Errc::invalid_address, ErrorInfo{.operation = "listen", .host = request.host}));
-  }
-  open_listener(SocketAddress::ip(chosen.address, static_cast<std::uint16_t>(request.port.value_or(0))), request);
+  const auto chosen = to_address(choose_to_listen(addresses), static_cast<std::uint16_t>(request.port.value_or(0)));
+  if (chosen) return open_listener(*chosen, request);
+  listen_failed(Error(Errc::invalid_address, ErrorInfo{.operation = "listen", .host = request.host}));
 }
 
 void Acceptor::listen_failed(const Error& error) {

@@ -79,7 +79,8 @@ class Connector final : private reactor::Task, private reactor::Timer, private t
   int wanted_family() const noexcept;
   void look_up();
   void resolved(const Error& error, const std::vector<LookupAddress>& addresses);
-  std::optional<Error> refuse(const LookupAddress& found) const;
+  bool is_candidate(const SocketAddress& address) const;
+  std::optional<Error> refuse(const LookupAddress& found, const std::optional<SocketAddress>& address) const;
   void order_candidates();
   void look_at_attempts();
   void start_attempts();
@@ -87,6 +88,7 @@ class Connector final : private reactor::Task, private reactor::Timer, private t
   transport::AttemptOptions source_for(const SocketAddress& address) const;
   Error describe(const Running& running, const error_code& code) const;
   bool look_at(Running& running);
+  bool judge(Running& running, const error_code& code, Connected transport);
   void candidate_failed(std::size_t candidate, const Error& error);
   void all_failed();
   void give_up(const error_code& code);

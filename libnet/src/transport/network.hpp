@@ -81,8 +81,12 @@ class Attempt {
   /// Errors: EINPROGRESS while it runs; none: `connected` is set, and nothing is left to be called; others: it failed.
   virtual error_code proceed(std::unique_ptr<Transport>& connected) = 0;
 
-  /// What the attempt was bound to by request, with the port that was picked; nothing if the network chooses.
+  /// What the attempt was bound to by request, with the port that was picked; nothing if the network chooses. The port may
+  /// be picked no sooner than it connects.
   virtual const std::optional<SocketAddress>& local_address() const noexcept = 0;
+
+  /// Whether it failed because it could not be bound as requested: nothing was attempted then.
+  virtual bool failed_to_bind() const noexcept = 0;
 
   /// In a child process: goes on beside the parent's.
   virtual error_code after_fork() { return {}; }

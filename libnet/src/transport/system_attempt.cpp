@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <utility>
 
+#include <netinet/in.h>
 #include <unistd.h>
 
-#include "detail/last_error.hpp"
 #include "transport/binding.hpp"
 #include "transport/descriptor_transport.hpp"
 #include "transport/native.hpp"
@@ -41,6 +41,7 @@ error_code SystemAttempt::start() {
   if (const error_code code = open()) return code;
   if (const error_code code = bind_local()) return code;
   const error_code code = connect_to(descriptor_, address_);
+  note_picked_port();
   if (code == in_progress) {
     const error_code attached = loop_->reactor().attach(*this, descriptor_);
     return attached ? attached : result();
@@ -65,15 +66,22 @@ error_code SystemAttempt::open_bound() {
   return descriptor_ < 0 ? error_code(Errc::invalid_handle) : error_code();
 }
 
+/// Leaves the choice of a port to connect(2): connections to several servers can then share one.
 error_code SystemAttempt::bind_local() {
   if (!options_.local) return {};
   local_ = options_.local;
   set_option(descriptor_, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (const error_code code = bind_to(descriptor_, *local_)) return code;
-  const auto bound = transport::local_address(descriptor_);  // the system may have picked the port
-  if (!bound) return detail::last_error();
-  local_ = bound;
-  return {};
+#ifdef IP_BIND_ADDRESS_NO_PORT
+  if (local_->port() == 0) set_option(descriptor_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+#endif
+  const error_code code = bind_to(descriptor_, *local_);
+  failed_to_bind_ = static_cast<bool>(code);
+  return code;
+}
+
+void SystemAttempt::note_picked_port() {
+  if (!options_.local || options_.local->port() != 0) return;
+  if (const auto bound = transport::local_address(descriptor_)) local_ = bound;
 }
 
 /// What has become of a connect that was started; asks to be told if it is too early to say.

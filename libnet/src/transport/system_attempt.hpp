@@ -19,6 +19,7 @@ class SystemAttempt final : public Attempt, private reactor::Watch, private reac
   void observe(Observer* observer) override { observer_ = observer; }
   error_code proceed(std::unique_ptr<Transport>& connected) override;
   const std::optional<SocketAddress>& local_address() const noexcept override { return local_; }
+  bool failed_to_bind() const noexcept override { return failed_to_bind_; }
   error_code after_fork() override;
 
  private:
@@ -30,6 +31,7 @@ class SystemAttempt final : public Attempt, private reactor::Watch, private reac
   error_code open();
   error_code open_bound();
   error_code bind_local();
+  void note_picked_port();
   error_code result();
   error_code retry_later();
   error_code make_transport(std::unique_ptr<Transport>& connected);
@@ -42,6 +44,7 @@ class SystemAttempt final : public Attempt, private reactor::Watch, private reac
   int descriptor_ = -1;
   bool inherited_ = false;              // the parent process connects with it too
   std::optional<SocketAddress> local_;  // bound by request
+  bool failed_to_bind_ = false;
   std::chrono::milliseconds retry_delay_{1};
 };
 
