@@ -18,11 +18,15 @@ using core::Connection;
 
 [[noreturn]] void refuse(error_code code) { throw SystemError(Error(code, "open")); }
 
-transport::Adopted take_over(const std::shared_ptr<reactor::Loop>& loop, int descriptor) {
+/// Only what cannot fail follows the taking.
+void take_over(Connection& connection, int descriptor) {
   if (descriptor < 0) refuse(Errc::out_of_range);
+  connection.prepare_to_adopt();
   transport::Adopted adopted;
+  const auto& loop = connection.shared_loop();
   if (const error_code code = transport::Network::of(*loop).adopt(loop, descriptor, adopted)) refuse(code);
-  return adopted;
+  if (adopted.transport) connection.adopt(std::move(adopted.transport));
+  if (adopted.bound) connection.connect_from(*adopted.bound);
 }
 
 ListenerId add_once(Connection& connection, SocketEvent event, OptionalListener<void()>& listener) {
@@ -32,14 +36,10 @@ ListenerId add_once(Connection& connection, SocketEvent event, OptionalListener<
 }  // namespace
 
 void Socket::open(const executor_type& executor, const SocketOptions& options) {
-  if (options.type_of_service) core::check_type_of_service(*options.type_of_service);
-  const auto loop = reactor::Loop::of(executor);
-  transport::Adopted given;
-  if (options.fd) given = take_over(loop, *options.fd);
-  connection_ = new Connection(loop, options);
+  core::check_options(options);
+  connection_ = new Connection(reactor::Loop::of(executor), options);
   connection_->add_handle();
-  if (given.transport) connection_->adopt(std::move(given.transport));
-  if (given.bound) connection_->connect_from(*given.bound);
+  if (options.fd) take_over(*connection_, *options.fd);
 }
 
 Socket::Socket(core::Connection& connection) noexcept : connection_(&connection) { connection.add_handle(); }
@@ -228,6 +228,7 @@ Socket& Socket::set_no_delay(bool enable) {
 }
 
 Socket& Socket::set_keep_alive(const KeepAlive& keep_alive) {
+  core::check_keep_alive(keep_alive);
   return chain<&Connection::set_keep_alive>(*this, connection_, "Socket::set_keep_alive", keep_alive);
 }
 

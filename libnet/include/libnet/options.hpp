@@ -24,12 +24,13 @@ enum class OverflowPolicy : std::uint8_t {
   destroy,     ///< The connection fails with Errc::overflow; nothing more is sent.
 };
 
-/// TCP keep-alive. Zero or negative durations and counts leave the kernel's value as it is.
+/// TCP keep-alive. What is 0 leaves the kernel's value as it is. The kernel takes 1 to 32,767 whole seconds and 1 to 127
+/// probes: what is more becomes the most, and a fraction of a second is cut.
 struct KeepAlive {
   bool enable = false;
-  std::chrono::milliseconds initial_delay{0};  ///< Idle time before the first probe; whole seconds, truncated.
-  std::chrono::milliseconds interval{0};       ///< Time between probes; whole seconds, truncated.
-  int count = 0;                               ///< Unanswered probes before the connection is given up.
+  std::chrono::milliseconds initial_delay{0};  ///< Idle time before the first probe; less than a second counts as 0.
+  std::chrono::milliseconds interval{0};       ///< Time between probes; less than a second counts as one. Not negative.
+  int count = 0;                               ///< Unanswered probes before the connection is given up. Not negative.
 
   friend bool operator==(const KeepAlive&, const KeepAlive&) = default;
 };
@@ -40,8 +41,9 @@ struct SocketOptions {
   /// `async_connect`, false otherwise, as in Node.
   std::optional<bool> allow_half_open{};
   std::size_t high_water_mark = 64 * 1024;  ///< [bytes] queued at which `write()` returns false.
-  std::size_t low_water_mark = 0;           ///< [bytes] queued at or below which 'drain' fires.
-  /// [bytes] queued at which a further write fails. Unset: 64 MiB, or twice the high-water mark if that is more.
+  std::size_t low_water_mark = 0;  ///< [bytes] queued at or below which 'drain' fires; not above the other mark.
+  /// [bytes] queued at which a further write fails. Unset: 64 MiB, or twice the high-water mark if that is more. One that
+  /// is set is not below the high-water mark: marks that contradict each other throw Errc::invalid_argument.
   std::optional<std::size_t> max_buffered{};
   OverflowPolicy on_overflow = OverflowPolicy::fail_write;
   std::size_t linger_bytes = 1024 * 1024;       ///< [bytes] of input discarded at most after our end was sent.

@@ -405,6 +405,7 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   /// TCP_NODELAY. Set before the connection exists it is kept and applied once. Ignored by Unix-domain sockets.
   Socket& set_no_delay(bool enable = true);
   /// TCP keep-alive, with the kernel's values where none is given; repeating what is set makes no system call.
+  /// @throws SystemError Errc::out_of_range for a negative interval or count.
   Socket& set_keep_alive(const KeepAlive& keep_alive);
   Socket& set_keep_alive(bool enable = false, std::chrono::milliseconds initial_delay = {}) {
     return set_keep_alive({.enable = enable, .initial_delay = initial_delay});

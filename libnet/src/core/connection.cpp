@@ -100,6 +100,26 @@ void Connection::abandon() noexcept {
   if (session_) session_->connection_gone(*this);
 }
 
+/// In a child process.
+error_code Connection::on_fork() {
+  const error_code of_attempts = connect_ ? connect_->after_fork() : error_code();
+  const error_code of_transport = connected() ? transport_->after_fork() : error_code();
+  if (connecting() || connected()) leave_output_to_parent();
+  return of_attempts ? of_attempts : of_transport;
+}
+
+/// Bytes are sent once: those that were queued at the fork are the parent's to send, with the end that may follow them.
+void Connection::leave_output_to_parent() {
+  if (closing_.lingers()) return enter_closing();
+  fail_writes(asio::error::operation_aborted);
+  sending_.leave_to_parent();
+  finish_waiting(Operation::Kind::end, asio::error::operation_aborted);
+  if (receiving_.has_reader() && receiving_.reader()->kind == Operation::Kind::pipe) {
+    static_cast<detail::PipeOperation&>(*receiving_.reader()).pipe->forget_shortcut();
+  }
+  mark(Due::flush);  // a drain may be due
+}
+
 // --- steps ---------------------------------------------------------------------------------------------------------
 
 void Connection::step() {
@@ -435,6 +455,7 @@ void Connection::opened(std::unique_ptr<transport::Transport> transport) {
   options_.apply(*transport_);
   touch();
   if (closing_.lingers()) restart_linger_time();
+  if (closing_.lingers() && others_go_on()) sending_.leave();
   mark(Due::connect);
   mark(Due::input);
   mark(Due::flush);
@@ -444,7 +465,12 @@ void Connection::opened(std::unique_ptr<transport::Transport> transport) {
 void Connection::stop_connecting(const error_code& reason) {
   due_.take(Due::connect);
   const auto remote = remote_address();
-  fail_now(Error(reason, ErrorInfo{.operation = "connect", .remote_address = remote ? &*remote : nullptr}));
+  fail_now(described(reason, {.operation = "connect", .remote_address = remote ? &*remote : nullptr}));
+}
+
+void Connection::prepare_to_adopt() {
+  connect_state();
+  wake();
 }
 
 void Connection::adopt(std::unique_ptr<transport::Transport> transport) { opened(std::move(transport)); }
@@ -578,7 +604,7 @@ ListenerId Connection::start_receiving(std::unique_ptr<detail::Callable> receive
 void Connection::handle_input() {
   if (!connected() || sending_.has_barrier()) return;
   if (!receiving_.is_open()) return watch_behind_end();
-  if (closing_.lingers()) return discard_input();
+  if (closing_.lingers()) return sending_.is_leaving() ? static_cast<void>(0) : discard_input();
   const auto consumer = receiving_.consumer(listens(index(SocketEvent::data)), listens(receiving_kind));
   consumer != Receiving::Consumer::nobody ? read_once(consumer) : watch_input();
 }
@@ -1062,6 +1088,7 @@ void Connection::end(Payload&& data, detail::VoidOperation* operation) {
 
 /// After a reset the system knows no connection to shut down; the reset itself is the better story.
 void Connection::send_end() {
+  if (sending_.is_leaving()) return sending_.has_left() ? enter_closing() : static_cast<void>(0);
   if (const error_code code = sending_.send_end(*transport_)) {
     const transport::Peek peek = transport_->peek_end();
     return output_failed(peek.waiting == transport::Waiting::error ? peek.error : code);
@@ -1148,13 +1175,18 @@ void Connection::handler_failed(const std::exception_ptr& exception) noexcept {
   }
 }
 
+/// Whether the end of the connection, and what still comes, are another process's business: nobody has ended it here.
+bool Connection::others_go_on() const noexcept { return transport_ && transport_->is_inherited(); }
+
 /// Flushes, ends, discards what still comes, closes.
 void Connection::linger() {
   if (destroyed() || closing_.lingers()) return;
   closing_.linger(*this, bytes_read());
   receiving_.flow_freely();
   if (receiving_.has_reader()) complete_reader(asio::error::operation_aborted);
-  end({}, nullptr);
+  const bool ends = sending_.is_ending() && !sending_.end_is_sent();
+  connected() && others_go_on() && !ends ? sending_.leave() : end({}, nullptr);
+  mark(Due::flush);
   restart_linger_time();
   if (sending_.end_is_sent()) closing_.note_end_sent(bytes_read());
   mark(Due::input);
@@ -1234,7 +1266,7 @@ void Connection::close_transport() noexcept {
 
 void Connection::on_linger_time_up() {
   if (phase_ == Phase::open && !sending_.end_is_sent() && buffered() != 0) {
-    sending_.abort();  // bytes are lost: say so, and let no peer take the end for the whole
+    if (!sending_.is_leaving()) sending_.abort();  // bytes are lost: let no peer take the end for the whole
     fail_now(make_error(Errc::timed_out, "write"));
   } else if (connected()) {
     enter_closing();

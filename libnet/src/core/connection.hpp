@@ -61,6 +61,8 @@ class Connection final : public EventSource,
 
   /// @name Transports
   /// @{
+  /// What of taking something over can fail: after this neither `adopt` nor `connect_from` does.
+  void prepare_to_adopt();
   /// Takes over a transport that is connected.
   void adopt(std::unique_ptr<transport::Transport> transport);
   /// Takes over an accepted transport: counted by `session` until it closes.
@@ -84,8 +86,11 @@ class Connection final : public EventSource,
 
   /// @name Connecting
   /// @{
-  /// The next connect() uses this socket.
-  void connect_from(const BoundSocket& source) { connect_state().source = source; }
+  /// The next connect() uses this socket. After `prepare_to_adopt`: until then there is nothing to do.
+  void connect_from(const BoundSocket& source) {
+    connect_state().source = source;
+    sleep();
+  }
   void connect(detail::ConnectRequest request, bool half_open_by_default);
   /// It goes with this attempt to connect.
   void remember_connect_listener(ListenerId id) { connect_state().callback = id; }
@@ -238,6 +243,8 @@ class Connection final : public EventSource,
   bool at_rest() const noexcept override { return phase_ == Phase::fresh || phase_ == Phase::closed; }
   bool counts_as_work() const noexcept override;
   void abandon() noexcept override;
+  error_code on_fork() override;
+  void leave_output_to_parent();
   void cancel(Operation& operation, asio::cancellation_type type, error_code reason) override;
   void on_transport_ready() override { mark(Due::input); }
   void mark(Due due) {
@@ -352,6 +359,7 @@ class Connection final : public EventSource,
   void cut(const Error& error);
   void forget_callbacks();
   void linger();
+  bool others_go_on() const noexcept;
   void close_if_done();
   void enter_closing();
   void close_transport() noexcept;

@@ -64,6 +64,18 @@ Connector::News Connector::take_news() noexcept {
   return news;
 }
 
+error_code Connector::after_fork() {
+  error_code failure;
+  const auto note = [&failure](const error_code& code) {
+    if (!failure) failure = code;
+  };
+  for (const Running& running : running_) note(running.attempt->after_fork());
+  for (News& news : news_) {
+    if (auto* connected = std::get_if<Connected>(&news)) note((*connected)->after_fork());
+  }
+  return failure;
+}
+
 void Connector::tell(News news) {
   news_.push_back(std::move(news));
   client_.on_connector_news();

@@ -63,6 +63,9 @@ class Connector final : private reactor::Task, private reactor::Timer, private t
   bool has_news() const noexcept { return !news_.empty() || memory_ran_out_; }
   News take_news() noexcept;
 
+  /// In a child process, which goes on beside the parent.
+  error_code after_fork();
+
  private:
   class TimeLimit;
   struct Running {

@@ -70,6 +70,11 @@ void ServerShard::abandon() noexcept {
   lobby_.reset();
 }
 
+error_code ServerShard::after_fork() {
+  const error_code of_guests = lobby_ ? lobby_->after_fork() : error_code();
+  return listener_ ? listener_->after_fork() : of_guests;
+}
+
 std::vector<Socket> ServerShard::sockets() {
   std::vector<Socket> open;
   open.reserve(server_.connections());

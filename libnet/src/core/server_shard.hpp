@@ -48,6 +48,8 @@ class ServerShard final : private transport::Listener::Observer, private Lobby::
   void stop_listening() noexcept;
   /// The io_context ends.
   void abandon() noexcept;
+  /// In a child process.
+  error_code after_fork();
 
   /// Something can be done now.
   bool due() const noexcept { return may_accept() || (lobby_ && lobby_due()); }

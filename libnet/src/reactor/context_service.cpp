@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/strand.hpp>
 
+#include "detail/fork_hook.hpp"
 #include "libnet/detail/asio/strand_identity.hpp"
 #include "libnet/error.hpp"
 #include "reactor/epoll_reactor.hpp"
@@ -46,6 +47,15 @@ const void* strand_identity(const asio::any_io_executor& executor) {
 
 }  // namespace
 
+/// What Asio throws for want of descriptors is told as what we throw ourselves: with an operation.
+ContextService& ContextService::of(asio::io_context& context) try {
+  return asio::use_service<ContextService>(context);
+} catch (const SystemError&) {
+  throw;
+} catch (const boost::system::system_error& failure) {
+  throw SystemError(Error(failure.code(), "epoll"));
+}
+
 std::shared_ptr<Loop> Loop::of(const asio::any_io_executor& executor) {
   const bool native = executor && is_context_executor(executor);
   const void* const strand = executor && !native ? strand_identity(executor) : nullptr;
@@ -53,7 +63,7 @@ std::shared_ptr<Loop> Loop::of(const asio::any_io_executor& executor) {
     throw std::invalid_argument("libnet: the executor must be one of an io_context, or a strand of one");
   }
   auto& context = static_cast<asio::io_context&>(asio::query(executor, asio::execution::context));
-  auto& service = asio::use_service<ContextService>(context);
+  auto& service = ContextService::of(context);
   return native ? service.context_loop(context, context.get_executor())
                 : service.strand_loop(context, executor, strand);
 }
@@ -112,6 +122,17 @@ void ContextService::use_network(std::shared_ptr<transport::Network> network) {
   network_ = std::move(network);
 }
 
+/// The parent goes on as if nothing had been. Asio's reactor, an older service, has been told already.
+void ContextService::notify_fork(asio::execution_context::fork_event event) {
+  if (event != asio::execution_context::fork_child) return;
+  if (const auto resume = detail::resume_in_child.load()) resume();
+  if (waker_) waker_->after_fork();
+  if (context_loop_) context_loop_->after_fork();
+  for (const auto& entry : strand_loops_) {
+    if (const auto loop = entry.second.weak.lock()) loop->after_fork();
+  }
+}
+
 void ContextService::shutdown() noexcept {
   if (context_loop_) context_loop_->shutdown();
   for (const auto& entry : std::exchange(strand_loops_, {})) {
@@ -126,7 +147,7 @@ void ContextService::shutdown() noexcept {
 namespace libnet {
 
 void use_reactor(boost::asio::io_context& context, ReactorKind kind) {
-  boost::asio::use_service<reactor::ContextService>(context).choose(kind);
+  reactor::ContextService::of(context).choose(kind);
 }
 
 }  // namespace libnet

@@ -20,6 +20,10 @@ class ContextService final : public asio::execution_context::service {
  public:
   static asio::execution_context::id id;
 
+  /// That of a context; made if there is none yet.
+  /// @throws SystemError if the system has no descriptors for the reactor of the context.
+  static ContextService& of(asio::io_context& context);
+
   explicit ContextService(asio::execution_context& context) : service(context) { detail::make_asio_reactor(context); }
 
   /// The loop of the context's own executor.
@@ -46,6 +50,7 @@ class ContextService final : public asio::execution_context::service {
   };
 
   void shutdown() noexcept override;
+  void notify_fork(asio::execution_context::fork_event event) override;
   ReactorKind kind() const noexcept;
   Waker& waker(asio::io_context& context);
 

@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 
+#include "libnet/error.hpp"
 #include "reactor/context_service.hpp"
 #include "reactor/epoll_reactor.hpp"
 #include "reactor/portable_reactor.hpp"
@@ -277,6 +278,17 @@ bool Loop::owns_this_thread() const noexcept {
   if (!native_) return runs_here();
   const std::thread::id last = last_thread_.load(std::memory_order_relaxed);
   return last == std::this_thread::get_id() || last == std::thread::id() || runs_here();
+}
+
+void Loop::after_fork() {
+  if (!alive()) return;
+  reactor_->after_fork();
+  error_code failure;
+  objects_.for_each([&failure](LoopObject& object) {
+    const error_code code = object.on_fork();
+    if (!failure) failure = code;
+  });
+  if (failure) throw SystemError(Error(failure, "epoll"));
 }
 
 /// The mailbox is closed last: who finds it closed may act at once, in any thread, on an object that has been dealt with.

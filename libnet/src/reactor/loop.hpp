@@ -82,6 +82,12 @@ class Reactor {
   /// @throws std::bad_alloc: what was not started yet is started at the end of the next turn.
   virtual void end_turn() = 0;
 
+  /// In a child process: replaces what is shared with the parent without touching it. Everything is to be watched again.
+  /// @throws SystemError
+  virtual void after_fork() = 0;
+  /// After that: goes on watching.
+  virtual error_code watch_again(Watch& watch) noexcept = 0;
+
   /// Gives up everything that belongs to the io_context.
   virtual void shutdown() noexcept = 0;
 };
@@ -92,6 +98,10 @@ class LoopObject : public ListNode<LoopObject>, public Letter {
  public:
   /// The io_context ends: drop listeners and handlers, run no user code.
   virtual void on_context_shutdown() noexcept = 0;
+
+  /// In a child process: what the object has is the parent's as well, and what the parent is about to do with it is the
+  /// parent's alone. Watches its descriptors again.
+  virtual error_code on_fork() = 0;
 
  protected:
   ~LoopObject() = default;
@@ -200,6 +210,9 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// True if the calling thread can be sure that nobody else is inside the loop now. From any thread, as long as the
   /// mailbox is open.
   bool owns_this_thread() const noexcept;
+
+  /// In a child process: nothing that is shared with the parent wakes this loop, or is changed by it.
+  void after_fork();
 
   void shutdown() noexcept;
 

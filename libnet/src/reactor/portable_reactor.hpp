@@ -24,6 +24,9 @@ class PortableReactor final : public Reactor {
   void await_failure(Watch& watch) noexcept override;
   void wake_at(TimePoint when) override;
   void end_turn() override;
+  // Asio's waits and timers go on in a child process.
+  void after_fork() override {}
+  error_code watch_again(Watch&) noexcept override { return {}; }
   void shutdown() noexcept override;
 
  private:

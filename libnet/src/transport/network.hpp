@@ -52,6 +52,9 @@ class Listener {
 
   /// The descriptor, or -1 if there is none.
   virtual int native_handle() const noexcept { return -1; }
+
+  /// In a child process: goes on beside the parent's.
+  virtual error_code after_fork() { return {}; }
 };
 
 /// One try to reach one address. Destroying it gives up.
@@ -84,6 +87,9 @@ class Attempt {
 
   /// Whether it failed because it could not be bound as requested: nothing was attempted then.
   virtual bool failed_to_bind() const noexcept = 0;
+
+  /// In a child process: goes on beside the parent's.
+  virtual error_code after_fork() { return {}; }
 };
 
 struct ListenerOptions {
@@ -137,8 +143,8 @@ class Network {
   virtual std::unique_ptr<Attempt> connect(const SharedLoop& loop, const SocketAddress& address,
                                            const AttemptOptions& options) = 0;
 
-  /// Takes over a descriptor that does not listen.
-  /// Errors: Errc::invalid_handle if it is no such stream socket: it is still the caller's. Others: it is closed.
+  /// Takes over a descriptor that does not listen. If that fails, also by an exception, it is the caller's and as it was.
+  /// Errors: Errc::invalid_handle if it is no such stream socket; system errors, EEXIST if the loop has it already.
   virtual error_code adopt(const SharedLoop& loop, int descriptor, Adopted& adopted) = 0;
 
   /// Finds the addresses of a host: at once, later, or never.

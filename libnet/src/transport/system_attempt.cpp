@@ -117,9 +117,15 @@ error_code SystemAttempt::make_transport(std::unique_ptr<Transport>& connected) 
   const auto kind = is_unix() ? DescriptorTransport::Kind::unix_stream : DescriptorTransport::Kind::tcp;
   auto made = std::make_unique<DescriptorTransport>(loop_, descriptor_, kind);
   descriptor_ = -1;
+  if (inherited_) made->inherit();
   const error_code code = made->start();
   if (!code) connected = std::move(made);
   return code;
+}
+
+error_code SystemAttempt::after_fork() {
+  inherited_ = descriptor_ >= 0;
+  return loop_->reactor().watch_again(*this);
 }
 
 void SystemAttempt::close() noexcept {

@@ -20,6 +20,7 @@ class SystemAttempt final : public Attempt, private reactor::Watch, private reac
   error_code proceed(std::unique_ptr<Transport>& connected) override;
   const std::optional<SocketAddress>& local_address() const noexcept override { return local_; }
   bool failed_to_bind() const noexcept override { return failed_to_bind_; }
+  error_code after_fork() override;
 
  private:
   void on_ready() override { tell(); }
@@ -42,6 +43,7 @@ class SystemAttempt final : public Attempt, private reactor::Watch, private reac
   const AttemptOptions options_;
   Observer* observer_ = nullptr;
   int descriptor_ = -1;
+  bool inherited_ = false;              // the parent process connects with it too
   std::optional<SocketAddress> local_;  // bound by request
   bool failed_to_bind_ = false;
   std::chrono::milliseconds retry_delay_{1};

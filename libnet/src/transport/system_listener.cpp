@@ -20,14 +20,17 @@ namespace {
 using detail::last_error;
 
 /// What the umask has taken away from the file of a Unix-domain socket.
-error_code permit(const std::optional<SocketAddress>& address, const ListenerOptions& options) {
+error_code permit(const std::string& path, const ListenerOptions& options) {
   const mode_t wanted = (options.readable_all ? S_IRUSR | S_IRGRP | S_IROTH : 0) |
                         (options.writable_all ? S_IWUSR | S_IWGRP | S_IWOTH : 0);
-  if (wanted == 0 || !address || address->family() != Family::unix_path) return {};
-  const std::string path = address->address();
+  if (wanted == 0 || path.empty()) return {};
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return last_error();
   return ::chmod(path.c_str(), (status.st_mode & 07777) | wanted) == 0 ? error_code() : last_error();
+}
+
+std::string path_of(const std::optional<SocketAddress>& address) {
+  return address && address->family() == Family::unix_path ? address->address() : std::string();
 }
 
 }  // namespace
@@ -39,23 +42,36 @@ error_code SystemListener::open(const SocketAddress& address, const ListenerOpti
 }
 
 error_code SystemListener::open(const BoundSocket& bound, const ListenerOptions& options) {
-  if (const error_code code = open(bound.native_handle(), options)) return code;
-  Binding::of(bound)->take();
+  Binding* const binding = Binding::of(bound);
+  if (binding == nullptr || binding->descriptor() < 0) return system_error(EINVAL);
+  const std::string path = binding->file() ? binding->file()->path() : path_of(binding->address());
+  if (const error_code code = take(binding->descriptor(), path, options)) return code;
+  binding->take();
   bound_ = bound;
   return {};
 }
 
 error_code SystemListener::open(int descriptor, const ListenerOptions& options) {
-  if (!is_stream_socket(descriptor)) return system_error(EINVAL);
-  const auto address = local_address(descriptor);
-  if (const error_code code = permit(address, options)) return code;
-  if (!is_listening(descriptor)) {
-    if (const error_code code = listen_on(descriptor, options.backlog)) return code;
+  if (!is_stream_socket(descriptor) || is_connected(descriptor)) return system_error(EINVAL);
+  return take(descriptor, path_of(local_address(descriptor)), options);
+}
+
+/// Until it listens everything can be undone.
+error_code SystemListener::take(int descriptor, const std::string& path, const ListenerOptions& options) {
+  auto address = local_address(descriptor);
+  MadeNonBlocking non_blocking(descriptor);
+  if (non_blocking.error()) return non_blocking.error();
+  error_code code = loop_->reactor().attach(*this, descriptor);
+  if (code) return code;
+  code = permit(path, options);
+  if (!code && !is_listening(descriptor)) code = listen_on(descriptor, options.backlog);
+  if (code) {
+    loop_->reactor().detach(*this);
+    return code;
   }
-  if (const error_code code = make_non_blocking(descriptor)) return code;
-  if (const error_code code = loop_->reactor().attach(*this, descriptor)) return code;
+  non_blocking.keep();
   descriptor_ = descriptor;
-  address_ = address;
+  address_ = std::move(address);
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "libnet/address.hpp"
 #include "libnet/bound_socket.hpp"
@@ -28,8 +29,10 @@ class SystemListener final : public Listener, private reactor::Watch {
   error_code accept(Accepted& accepted) override;
   const std::optional<SocketAddress>& address() const noexcept override { return address_; }
   int native_handle() const noexcept override { return descriptor_; }
+  error_code after_fork() override { return loop_->reactor().watch_again(*this); }
 
  private:
+  error_code take(int descriptor, const std::string& path, const ListenerOptions& options);
   void on_ready() override;
   bool is_unix() const noexcept { return address_ && address_->family() == Family::unix_path; }
   error_code none_waits();

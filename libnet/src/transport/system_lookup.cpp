@@ -66,16 +66,19 @@ Found ask(const Question& question) noexcept try { return ask_system(question); 
 
 LookupPool& pool();
 
+/// Threads do not live on in a child process: the pool is told of each fork.
 LookupPool* make_pool() {
-  auto* const made = new LookupPool(&ask);  // never destroyed: its threads use it to the end
-  ::pthread_atfork([] { pool().before_fork(); }, [] { pool().after_fork_in_parent(); },
-                   [] { pool().after_fork_in_child(); });
+  auto made = std::make_unique<LookupPool>(&ask);
+  const auto before = [] { pool().before_fork(); };
+  const auto in_parent = [] { pool().after_fork_in_parent(); };
+  const auto in_child = [] { pool().after_fork_in_child(); };
+  if (::pthread_atfork(before, in_parent, in_child) != 0) throw std::bad_alloc();
   detail::resume_in_child = []() noexcept { pool().resume(); };
-  return made;
+  return made.release();
 }
 
 LookupPool& pool() {
-  static LookupPool* const pool = make_pool();
+  static LookupPool* const pool = make_pool();  // never destroyed: its threads use it to the end
   return *pool;
 }
 
