@@ -15,6 +15,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 struct ErrorInfo;
@@ -130,3 +132,5 @@ class SystemError : public boost::system::system_error {
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 namespace core {
@@ -85,3 +87,5 @@ struct LookupResult {
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

@@ -10,6 +10,8 @@
 #include <memory>
 #include <vector>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 namespace core {
@@ -255,3 +257,5 @@ class Server : public EventCalls<Server, ServerEvent, ServerTag, ServerEvent::co
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

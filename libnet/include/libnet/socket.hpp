@@ -3,6 +3,7 @@
 #include <libnet/address.hpp>
 #include <libnet/cancel_after.hpp>
 #include <libnet/chunk.hpp>
+#include <libnet/detail/asio/build_facts.hpp>
 #include <libnet/detail/executor_source.hpp>
 #include <libnet/detail/initiate.hpp>
 #include <libnet/detail/listener_table.hpp>
@@ -29,6 +30,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#pragma GCC visibility push(default)  // a shared library exports this
 
 namespace libnet {
 
@@ -532,3 +535,5 @@ class Corked {
 inline Corked Socket::corked() { return Corked(*this); }
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

@@ -37,6 +37,9 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
 
   /// Ends the watching; the descriptor stays open and is the caller's again. All that is legal then is the destructor.
   void release() noexcept;
+  /// The kernel has told somebody else already how the connection ended: what has come can still be read, then follows
+  /// `error` (of the system) in place of the end.
+  void has_failed(const error_code& error) noexcept { remember(error.value()); }
 
   void observe(Observer* observer) override { observer_ = observer; }
   bool ready_to_read() override;

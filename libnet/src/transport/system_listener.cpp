@@ -61,12 +61,12 @@ error_code SystemListener::take(int descriptor, const std::string& path, const L
   auto address = local_address(descriptor);
   MadeNonBlocking non_blocking(descriptor);
   if (non_blocking.error()) return non_blocking.error();
-  error_code code = loop_->reactor().attach(*this, descriptor);
-  if (code) return code;
-  code = permit(path, options);
+  share_ = std::make_shared<BacklogShare>(loop_, static_cast<BacklogShare::Owner&>(*this));
+  error_code code = watch(descriptor, share_->join(descriptor));
+  if (!code) code = permit(path, options);
   if (!code && !is_listening(descriptor)) code = listen_on(descriptor, options.backlog);
   if (code) {
-    loop_->reactor().detach(*this);
+    stop_watching();
     return code;
   }
   non_blocking.keep();
@@ -75,19 +75,52 @@ error_code SystemListener::take(int descriptor, const std::string& path, const L
   return {};
 }
 
+error_code SystemListener::watch(int descriptor, bool beside_others) {
+  if (beside_others) {
+    exclusive_ = std::make_shared<reactor::ExclusiveWatch>(loop_, static_cast<reactor::Watch&>(*this));
+    if (exclusive_->start(descriptor) != 0) exclusive_.reset();
+  }
+  const error_code code = exclusive_ ? error_code() : loop_->reactor().attach(*this, descriptor);
+  watched_ = !code;
+  return code;
+}
+
+/// If watching fails, the next accept says so.
+void SystemListener::look_at_backlog() {
+  if (!exclusive_) {
+    loop_->reactor().detach(*this);
+    watch(descriptor_, true);
+  }
+  readable = true;
+  on_ready();
+}
+
 void SystemListener::close() noexcept {
   if (descriptor_ < 0) return;
-  if (loop_->alive()) loop_->reactor().detach(*this);
+  stop_watching();
   bound_ = {};  // before the descriptor, for the sake of the file
   ::close(descriptor_);
 }
+
+void SystemListener::stop_watching() noexcept {
+  if (exclusive_) exclusive_->stop();
+  if (loop_->alive()) loop_->reactor().detach(*this);
+  share_->leave();
+}
+
+/// Asio has the descriptor in its new set if it had it in the old one.
+error_code SystemListener::after_fork() { return exclusive_ ? error_code() : loop_->reactor().watch_again(*this); }
 
 void SystemListener::on_ready() {
   if (observer_ != nullptr) observer_->on_listener_ready();
 }
 
 error_code SystemListener::accept(Accepted& accepted) {
-  if (!readable) return none_waits();
+  if (share_->take_up()) readable = true;
+  if (!watched_) {
+    if (const error_code code = watch(descriptor_, true)) return code;
+  }
+  if (!may_wait()) return none_waits();
   Descriptor descriptor;
   const error_code code = accept_from(descriptor_, descriptor, is_unix() ? nullptr : &accepted.remote);
   if (code == boost::system::errc::resource_unavailable_try_again) return none_waits();
@@ -101,12 +134,22 @@ error_code SystemListener::accept(Accepted& accepted) {
   return {};
 }
 
+/// Beside others a call that finds nothing is frequent. To ask first costs a fifth of it.
+bool SystemListener::may_wait() noexcept {
+  if (readable && exclusive_) readable = is_readable(descriptor_);
+  return readable;
+}
+
 error_code SystemListener::none_waits() {
   if (watch_error != 0)
     return system_error(std::exchange(watch_error, std::uint8_t{0}));  // the next look may be told again
   readable = false;
-  loop_->reactor().await_readable(*this);
+  exclusive_ ? exclusive_->done() : loop_->reactor().await_readable(*this);
   return system_error(EAGAIN);
+}
+
+void SystemListener::pass_on() noexcept {
+  if (exclusive_ && may_wait()) share_->pass_on();
 }
 
 }  // namespace libnet::transport
