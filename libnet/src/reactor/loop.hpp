@@ -45,9 +45,8 @@ class Watch {
 
   bool readable = false;
   bool writable = false;
-  bool hangup = false;           // the peer's end, an error or urgent data was signalled: read on until the end
-  bool broken = false;           // an error may be pending
-  std::uint8_t watch_error = 0;  // an errno: readiness cannot be told any more; the watch was told that it is ready
+  bool hangup = false;  // the peer's end, an error or urgent data was signalled: read on until the end
+  bool broken = false;  // an error may be pending
 
  protected:
   virtual ~Watch() = default;
@@ -57,6 +56,11 @@ class Watch {
   friend class PortableReactor;
   int descriptor_ = -1;                 // -1: not attached
   std::shared_ptr<void> registration_;  // what the portable reactor keeps
+
+ public:
+  /// An errno: readiness cannot be told any more; the watch was told that it is ready. Small members of a derived class that
+  /// come first lie beside it.
+  std::uint8_t watch_error = 0;
 };
 
 /// How descriptors become ready: the part in which the two reactors differ.

@@ -48,7 +48,7 @@ int whole_seconds(std::chrono::milliseconds time) noexcept {
 }  // namespace
 
 DescriptorTransport::DescriptorTransport(std::shared_ptr<reactor::Loop> loop, int descriptor, Kind kind) noexcept
-    : loop_(std::move(loop)), descriptor_(descriptor), kind_(kind) {}
+    : kind_(kind), loop_(std::move(loop)), descriptor_(descriptor) {}
 
 DescriptorTransport::~DescriptorTransport() { close(); }
 
