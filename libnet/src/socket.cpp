@@ -211,7 +211,7 @@ void Socket::start_wait(detail::EventOperation& operation, SocketEvent event) {
 
 // --- time and options ----------------------------------------------------------------------------------------------
 
-Socket& Socket::set_timeout(std::chrono::milliseconds duration, OptionalListener<void()> on_timeout) {
+Socket& Socket::set_timeout(Milliseconds duration, OptionalListener<void()> on_timeout) {
   auto* connection = usable(connection_, "Socket::set_timeout");
   if (connection == nullptr) return *this;
   connection->set_timeout(duration);

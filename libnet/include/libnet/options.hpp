@@ -1,6 +1,7 @@
 #pragma once
 
 #include <libnet/lookup.hpp>
+#include <libnet/milliseconds.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -38,6 +39,7 @@ struct KeepAlive {
 };
 
 /// How a socket behaves. Copied by the constructor of the socket, or of the server whose accepted sockets get it.
+/// The longest duration means no limit.
 struct SocketOptions {
   /// Whether our side stays open after the peer's end. Unset: true for sockets from `serve`, `async_accept` and
   /// `async_connect`, false otherwise, as in Node.
@@ -48,12 +50,12 @@ struct SocketOptions {
   /// is set is not below the high-water mark: marks that contradict each other throw Errc::invalid_argument.
   std::optional<std::size_t> max_buffered{};
   OverflowPolicy on_overflow = OverflowPolicy::fail_write;
-  std::size_t linger_bytes = 1024 * 1024;       ///< [bytes] of input discarded at most after our end was sent.
-  std::chrono::milliseconds linger_time{2000};  ///< How long closing waits for a peer that does not move.
-  bool no_delay = false;                        ///< TCP_NODELAY, set once when the connection exists.
+  std::size_t linger_bytes = 1024 * 1024;  ///< [bytes] of input discarded at most after our end was sent.
+  Milliseconds linger_time{2000};          ///< How long closing waits for a peer that does not move.
+  bool no_delay = false;                   ///< TCP_NODELAY, set once when the connection exists.
   bool keep_alive = false;
   std::chrono::milliseconds keep_alive_initial_delay{0};
-  std::chrono::milliseconds timeout{0};  ///< As `set_timeout`; 0: none.
+  Milliseconds timeout{0};               ///< As `set_timeout`; 0: none.
   std::optional<int> type_of_service{};  ///< As `set_type_of_service`, 0..255.
   /// A stream socket to take over; the socket's from then on, unless the constructor throws. If it is not connected,
   /// the first `connect()` uses it, with the address it is bound to. Not for the sockets of a server.
@@ -93,11 +95,11 @@ struct ConnectOptions {
   std::optional<bool> auto_select_family{};
   /// How long an attempt has before the next one starts beside it; 1..9 ms count as 10 ms.
   /// Unset: `default_auto_select_family_attempt_timeout()`.
-  std::optional<std::chrono::milliseconds> auto_select_family_attempt_timeout{};
+  std::optional<Milliseconds> auto_select_family_attempt_timeout{};
   /// A socket that is bound already, to connect from in place of `local_address` and `local_port`. Its descriptor is
   /// used up by the attempt: of a name's addresses only the first of its family is tried.
   const BoundSocket* bound = nullptr;
-  std::chrono::milliseconds timeout{0};   ///< For lookup and all attempts together; 0: none.
+  Milliseconds timeout{0};                ///< For lookup and all attempts together; 0: none.
   const std::stop_token* stop = nullptr;  ///< Cancels the connecting; copied. May be stopped from any thread.
 };
 

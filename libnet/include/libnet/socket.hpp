@@ -205,8 +205,10 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   /// @param data        Views are copied before the call returns, strings and vectors adopted, Bytes shared.
   /// @param on_written  Called once when the last byte is in the kernel, or with the error: (error_code, std::size_t),
   ///                    (error_code) or ().
-  /// @return false if the queue is at or above the high-water mark after it: wait for 'drain' before writing more.
+  /// @return false if the queue is at or above the high-water mark after it: wait for 'drain' before writing more. The write
+  ///         that reaches the mark is offered to the kernel in the call, unless the socket is corked or the kernel full.
   /// Errors: Errc::write_after_end, EPIPE (both sides ended), Errc::overflow, Errc::destroyed, Errc::closed, system errors.
+  /// On a socket that was never connected: Errc::closed, which also ends it with 'error' and 'close'.
   /// Source: Node net `socket.write`.
   bool write(Payload data);
   template <detail::CallbackFor<std::size_t> F>
@@ -367,15 +369,16 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
     return async_end(Payload(text, encoding), std::forward<Token>(token));
   }
 
-  /// Closes at once: the queue is dropped, waiting operations get operation_aborted, 'close' follows. Harmless when
-  /// repeated. A destroyed socket may connect again after 'close'.
+  /// Closes at once. What was written is offered to the kernel once, and succeeds if that takes it; the rest is dropped, as
+  /// are corked bytes. What waits gets operation_aborted, 'close' follows. Harmless when repeated. A destroyed socket may
+  /// connect again after 'close'.
   Socket& destroy();
   /// The same with an error of your own: 'error' with it, then 'close'(true).
   Socket& destroy(const Error& error);
   /// Ends, flushes, lets the peer read what was sent (discarding its input within the linger bounds), then closes.
   /// A waiting read gets operation_aborted. If what is queued cannot be sent in time, 'error' is Errc::timed_out.
   void destroy_soon();
-  /// Closes so that the peer gets ECONNRESET. While connecting, waits for the connection first. On a socket that never
+  /// As `destroy()`, but the peer gets ECONNRESET behind what was sent. While connecting, waits for the connection first. On a socket that never
   /// connected: 'error' Errc::closed, then 'close'.
   /// @throws SystemError Errc::invalid_handle on a Unix-domain socket.
   Socket& reset();
@@ -399,10 +402,11 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   /// @{
 
   /// After this long without traffic 'timeout' fires and nothing else happens. It fires again only after more traffic.
-  /// @param duration    [ms], at least; 0 cancels, and forgets the listeners that earlier calls brought.
+  /// @param duration    [ms], at least, from now on; 0 cancels, and forgets the listeners that earlier calls brought; after
+  ///                    the longest duration it never fires.
   /// @param on_timeout  Called once, as a listener of 'timeout'.
   /// @throws SystemError Errc::out_of_range for a negative duration.
-  Socket& set_timeout(std::chrono::milliseconds duration, OptionalListener<void()> on_timeout = {});
+  Socket& set_timeout(Milliseconds duration, OptionalListener<void()> on_timeout = {});
   [[nodiscard]] std::chrono::milliseconds timeout() const noexcept;
 
   /// TCP_NODELAY. Set before the connection exists it is kept and applied once. Ignored by Unix-domain sockets.
@@ -444,7 +448,7 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   [[nodiscard]] bool allow_half_open() const noexcept;
   /// [bytes] of this connection.
   [[nodiscard]] std::uint64_t bytes_read() const noexcept;
-  /// [bytes] of this connection, queued ones included.
+  /// [bytes] of this connection, those included that are queued, and those that were cancelled or dropped.
   [[nodiscard]] std::uint64_t bytes_written() const noexcept;
   /// [bytes] queued in user space only.
   [[nodiscard]] std::size_t buffered() const noexcept;

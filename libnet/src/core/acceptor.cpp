@@ -147,10 +147,7 @@ bool Acceptor::deliver_close() {
   closing_.erase(done);
   if (session->listened || !running()) emit(index(ServerEvent::close));
   if (!loop_->alive()) return false;
-  while (!session->closers.empty()) {
-    completed_.push_back(session->closers.pop_front());
-    loop_->note_result();
-  }
+  loop_->note_results(move_operations(session->closers, completed_, [](Operation&) { return true; }));
   mark(Due::rest);
   return true;
 }
@@ -181,6 +178,7 @@ void Acceptor::start_accept(detail::AcceptOperation& operation) {
   if (serves()) return finish(operation, Errc::busy);
   if (!running()) return finish(operation, Errc::not_running);
   watch_operation(operation, *this, *loop_);
+  operation.waits = true;
   accepts_.push_back(operation);
   shard_.look();
 }
@@ -392,6 +390,7 @@ void Acceptor::close(detail::VoidOperation* operation) {
   }
   if (operation != nullptr) {
     if (!was_running) operation->result = Errc::not_running;
+    operation->waits = true;
     closing_.back()->closers.push_back(*operation);
   }
   wake();
@@ -411,17 +410,9 @@ std::shared_ptr<ListenSession> Acceptor::stop_listening() noexcept {
 
 void Acceptor::cancel(Operation& operation, asio::cancellation_type, error_code reason) {
   if (stop_telling(operation, reason)) return;
-  if (contains(accepts_, operation) || contains(waiting_, operation)) {
-    OperationList::remove(operation);
-    finish(operation, reason);
-    if (operation.kind == Operation::Kind::listen) close(nullptr);
-    return;
-  }
-  for (const auto& session : closing_) {
-    if (!contains(session->closers, operation)) continue;
-    OperationList::remove(operation);
-    return finish(operation, reason);
-  }
+  OperationList::remove(operation);
+  finish(operation, reason);
+  if (operation.kind == Operation::Kind::listen) close(nullptr);
 }
 
 // --- state ---------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -28,6 +29,7 @@ struct ConnectState {
   std::unique_ptr<Connector> connector;
   std::optional<BoundSocket> source;   ///< What it connects from, or did: its file lasts as long.
   std::vector<std::string> attempted;  ///< None if no choice of addresses was wanted.
+  std::uint64_t written_before = 0;    ///< [bytes] before the connection was there.
   bool resets_when_connected = false;  ///< `reset` was called meanwhile.
   std::stop_token stop;                ///< Of the request; counts until 'connect'.
   std::optional<ListenerId> callback;  ///< Given to `connect`, until it was called.

@@ -63,6 +63,12 @@ bool happens_once(SocketEvent event) noexcept {
   }
 }
 
+bool says_peer_is_gone(const error_code& code) noexcept {
+  using boost::system::errc::connection_reset;
+  using boost::system::errc::not_connected;
+  return code == connection_reset || code == not_connected || code == boost::system::errc::broken_pipe;
+}
+
 std::uint64_t next_id() noexcept {
   static std::atomic<std::uint64_t> last{0};
   return ++last;
@@ -182,7 +188,7 @@ bool Connection::deliver_next() {
   } else if (sending_.finish_is_due()) {
     deliver_finish();
   } else if (due_.take(Due::timeout)) {
-    if (idle_timer_) emit(SocketEvent::timeout);
+    if (idle_timer_ && idle_timer_->is_idle()) emit(SocketEvent::timeout);
   } else if (receiving_.end_is_due() && !receiving_.paused()) {
     deliver_end();
   } else if (due_.take(Due::error)) {
@@ -348,7 +354,7 @@ void Connection::cancel(Operation& operation, asio::cancellation_type type, erro
   if (operation.kind == Operation::Kind::write) {
     return cancel_write(static_cast<detail::WriteOperation&>(operation), type, reason);
   }
-  if (stop_telling(operation, reason) || !contains(waiting_, operation)) return;
+  if (stop_telling(operation, reason)) return;
   if (operation.kind == Operation::Kind::connect) return stop_connecting(reason);
   OperationList::remove(operation);
   if (operation.kind == Operation::Kind::pipe) {
@@ -437,6 +443,7 @@ void Connection::tell(const Error& failure) {
 
 void Connection::tell(Connector::Connected& transport) {
   connect_->connector.reset();
+  connect_->written_before = bytes_written();
   opened(std::move(transport));
   if (!connect_->resets_when_connected) return;
   finish_waiting(Operation::Kind::connect, {});
@@ -492,7 +499,7 @@ error_code Connection::replace_transport(std::unique_ptr<Replacement> replacemen
 
 /// All that was written before has left. False if that was the end of the connection.
 bool Connection::replace_now() {
-  const std::unique_ptr<Replacement> replacement = sending_.pass_barrier();
+  const std::unique_ptr<Replacement> replacement = sending_.pass_barrier(*transport_);
   transport_->observe(nullptr);
   Error failure;
   try {
@@ -778,7 +785,7 @@ void Connection::start_pipe(detail::PipeOperation& operation, const Socket& dest
   }
   if (receiving_.paused()) receiving_.flow_freely();  // or its end would never be told
   if (!accept_reader(operation)) {
-    if (contains(waiting_, operation)) watch_operation(operation, *this, *loop_);
+    if (operation.waits) watch_operation(operation, *this, *loop_);
     return;
   }
   of(destination).tell_when_writable(*operation.pipe);
@@ -834,6 +841,7 @@ void Connection::watch_unread() {
 /// The source has ended: what is left to wait for is that all has left the destination, and its end with it.
 void Connection::end_pipe(detail::PipeOperation& operation) {
   detail::Pipe& pipe = *operation.pipe;
+  operation.waits = true;
   waiting_.push_back(operation);
   if (const error_code code = pipe.refusal()) return finish_pipe(operation, code);
   if (pipe.ends_destination()) pipe.destination().end({}, nullptr);
@@ -868,17 +876,17 @@ bool Connection::break_pipes() {
 
 /// What a pipe passes on is no write of the user's: it asks for no 'drain'.
 void Connection::take_over(std::span<const std::byte> bytes) {
-  if (bytes.size() >= large_write && may_write_through()) {
+  if (bytes.size() >= large_write && may_write_through(bytes.size())) {
     write_through(bytes, nullptr);
   } else {
     sending_.append_copy(bytes);
   }
-  send_soon();
+  send_soon(false);
 }
 
 void Connection::take_over(std::shared_ptr<transport::KernelPipe> pipe) {
   sending_.append_piped(std::move(pipe));
-  send_soon();
+  send_soon(false);
 }
 
 // --- writing -------------------------------------------------------------------------------------------------------
@@ -891,15 +899,22 @@ error_code Connection::refusal() const noexcept {
   return receiving_.has_ended() ? broken_pipe() : error_code(Errc::write_after_end);
 }
 
+/// A write that ends the connection completes behind those before it, which get their chance first.
 void Connection::refused(detail::WriteOperation* operation) {
   const error_code code = refusal();
-  const bool ends_connection =
-      (phase_ == Phase::open || phase_ == Phase::connecting) && !sending_.is_open() && !closing_.lingers();
+  if (refusal_ends_connection()) {
+    if (may_offer()) send_now();
+    outcome_.note_heard_if(operation != nullptr && !outcome_.failed());
+    const bool both_ended = code == broken_pipe();
+    fail(make_error(code, "write", both_ended ? "this socket has been ended by the other party" : ""));
+  }
   if (operation != nullptr) finish_late(*operation, code);
-  if (!ends_connection) return;
-  outcome_.note_heard_if(operation != nullptr);
-  const bool both_ended = code == broken_pipe();
-  fail(make_error(code, "write", both_ended ? "this socket has been ended by the other party" : ""));
+}
+
+/// So does a write on a socket that was never connected.
+bool Connection::refusal_ends_connection() const noexcept {
+  if (phase_ == Phase::fresh) return true;
+  return (phase_ == Phase::open || phase_ == Phase::connecting) && !sending_.is_open() && !closing_.lingers();
 }
 
 /// The queue is full: the write fails, and may be tried again after 'drain'; or the connection does.
@@ -927,14 +942,14 @@ void Connection::refuse_invalid(Operation* operation, const char* verb) {
 bool Connection::write(Payload&& data, detail::WriteOperation* operation, Views views) {
   if (!data.valid() || !accepts_writes() || full()) return refuse_write(data, operation);
   if (operation != nullptr) watch_operation(*operation, *this, *loop_);
-  if (data.size() >= large_write && data.is_view() && views == Views::copied && may_write_through()) {
-    write_through(data.view(), operation);
-    return has_room_after_write();
-  }
   const std::uint64_t begin = sending_.appended();
-  sending_.append(std::move(data), views);
-  if (operation != nullptr) sending_.await_bytes(*operation, begin);
-  return has_room_after_write();
+  if (data.size() >= large_write && data.is_view() && views == Views::copied && may_write_through(data.size())) {
+    write_through(data.view(), operation);
+  } else {
+    sending_.append(std::move(data), views);
+    if (operation != nullptr) sending_.await_bytes(*operation, begin, sending_.appended());
+  }
+  return has_room_after_write(begin);
 }
 
 /// Always false: what `write` then returns.
@@ -955,47 +970,67 @@ void Connection::start_write_some(detail::WriteOperation& operation, const detai
   watch_operation(operation, *this, *loop_);
   const std::uint64_t begin = sending_.appended();
   sending_.append_borrowed(buffers);
-  sending_.await_bytes(operation, begin);
-  has_room_after_write();
+  sending_.await_bytes(operation, begin, sending_.appended());
+  has_room_after_write(begin);
 }
 
-bool Connection::may_write_through() const {
-  return first_of_step() && can_send() && sending_.is_bare() && transport_->ready_to_write();
+bool Connection::may_write_through(std::size_t size) const {
+  const bool at_once = first_of_step() || size >= options().high_water_mark;
+  return at_once && can_send() && sending_.is_bare() && transport_->ready_to_write();
 }
 
-/// Offers a large first write to the transport at once: what the transport takes need not be copied.
+/// Offers a large write to the transport at once: what the transport takes need not be copied.
 void Connection::write_through(std::span<const std::byte> bytes, detail::WriteOperation* operation) {
   const std::uint64_t begin = sending_.appended();
   const transport::Result result = sending_.write_through(*transport_, bytes);
-  if (operation != nullptr) sending_.await_bytes(*operation, begin);
+  if (operation != nullptr) sending_.await_bytes(*operation, begin, begin + bytes.size());
   if (result.bytes != 0) note_moved_output();
   if (result.status == transport::Status::error) output_failed(result.error);
 }
 
-/// Sees to it that what was written leaves; tells whether there is room for more.
-bool Connection::has_room_after_write() {
-  send_soon();
-  const std::size_t waiting = buffered();
-  const std::size_t mark = options().high_water_mark;
-  if (waiting == 0 || waiting < mark || buffered_in_user_space() < mark) return true;
+/// Sees to it that what was written since `begin` leaves; tells whether there is room for more.
+bool Connection::has_room_after_write(std::uint64_t begin) {
+  const bool below_mark = buffered() < options().high_water_mark;
+  send_soon(!below_mark && reaches_mark(begin));
+  if (below_mark || buffered() == 0 || buffered_in_user_space() < options().high_water_mark) return true;
   sending_.owe_drain();
   return false;
 }
 
-/// With the end of the step; at once what is large.
-inline void Connection::send_soon() {
+/// Whether what was written since `begin` has brought the queue from below the mark to it: the kernel may still have room.
+bool Connection::reaches_mark(std::uint64_t begin) const noexcept {
+  const std::size_t waiting = buffered_in_user_space();
+  const std::uint64_t written = sending_.appended() - begin;
+  const std::size_t high_water_mark = options().high_water_mark;
+  return waiting >= high_water_mark && waiting < high_water_mark + written;
+}
+
+/// With the end of the step; at once if that is wanted, or if it is large and the first.
+inline void Connection::send_soon(bool at_once) {
   touch();
-  if (!first_of_step()) return;
-  if (sending_.queued() >= large_write && can_send()) send_now();
+  if (!at_once && !first_of_step()) return;
+  if ((at_once || sending_.queued() >= large_write) && can_send()) send_now();
   mark(Due::flush);
 }
 
-/// One gathered write.
+/// All that is queued, once.
 void Connection::send_now() {
   error_code error;
-  const Sending::Flushed flushed = sending_.flush(*transport_, 1, error);
+  const Sending::Flushed flushed = sending_.offer(*transport_, error);
   if (flushed.moved) note_moved_output();
   if (flushed.failed) output_failed(error);
+}
+
+/// Whether something may wait that was accepted while the connection could send it: that is owed one try.
+bool Connection::may_offer() const noexcept {
+  const std::uint64_t written_before = connect_ ? connect_->written_before : 0;
+  return can_send() && !sending_.is_aborted() && bytes_written() != written_before;
+}
+
+/// Before the program cuts the connection. How that goes makes no difference any more.
+void Connection::offer_last() {
+  error_code ignored;
+  if (may_offer()) sending_.offer(*transport_, ignored);
 }
 
 void Connection::flush() {
@@ -1086,12 +1121,15 @@ void Connection::end(Payload&& data, detail::VoidOperation* operation) {
   wait(*operation);
 }
 
-/// After a reset the system knows no connection to shut down; the reset itself is the better story.
+/// After a reset the system knows no connection to shut down; the reset itself is the better story. A peer that has ended
+/// and is gone does not miss our end, if all else is on its way.
 void Connection::send_end() {
   if (sending_.is_leaving()) return sending_.has_left() ? enter_closing() : static_cast<void>(0);
   if (const error_code code = sending_.send_end(*transport_)) {
     const transport::Peek peek = transport_->peek_end();
-    return output_failed(peek.waiting == transport::Waiting::error ? peek.error : code);
+    const error_code failure = peek.waiting == transport::Waiting::error ? peek.error : code;
+    const bool moot = receiving_.has_ended() && buffered() == 0 && says_peer_is_gone(failure);
+    if (!moot) return output_failed(failure);
   }
   if (!sending_.take_end_sent()) return;
   finish_waiting(Operation::Kind::end, {});
@@ -1133,6 +1171,7 @@ void Connection::destroy(const Error& error) {
 
 /// What was about to be told is not told any more: only 'error' and 'close' come.
 void Connection::cut(const Error& error) {
+  offer_last();
   if (error) outcome_.keep(error);
   const error_code aborted = outcome_.code_in_flight();
   const bool unconnected = phase_ == Phase::connecting && !outcome_.failed();
@@ -1211,6 +1250,7 @@ void Connection::reset() {
   if (phase_ == Phase::connecting) {
     connect_->resets_when_connected = true;
   } else if (connected()) {
+    offer_last();
     sending_.abort();
     destroy({});
   }

@@ -334,13 +334,17 @@ class Connection final : public EventSource,
     return buffered() >= most && buffered_in_user_space() >= most;
   }
   void refused(detail::WriteOperation* operation);
+  bool refusal_ends_connection() const noexcept;
   void overflow(Operation* operation);
   bool refuse_write(const Payload& data, detail::WriteOperation* operation);
-  bool may_write_through() const;
+  bool may_write_through(std::size_t size) const;
   void write_through(std::span<const std::byte> bytes, detail::WriteOperation* operation);
-  bool has_room_after_write();
-  void send_soon();
+  bool has_room_after_write(std::uint64_t begin);
+  bool reaches_mark(std::uint64_t begin) const noexcept;
+  void send_soon(bool at_once);
   void send_now();
+  bool may_offer() const noexcept;
+  void offer_last();
   bool can_send() const noexcept { return phase_ == Phase::open && !sending_.is_corked(); }
   /// No write waits for the flush of this step: later ones join the first, whatever their size.
   bool first_of_step() const noexcept { return !due_.contains(Due::flush); }

@@ -37,7 +37,7 @@ Connector::Connector(std::shared_ptr<reactor::Loop> loop, detail::ConnectRequest
     : loop_(std::move(loop)), request_(std::move(request)), blocked_(blocked), client_(client) {
   if (request_.timeout.count() > 0) {
     time_limit_ = std::make_unique<TimeLimit>(*this);
-    loop_->start(*time_limit_, loop_->precise_now() + request_.timeout);
+    loop_->start(*time_limit_, reactor::later(loop_->precise_now(), request_.timeout));
   }
   loop_->schedule(*this);
 }
@@ -251,7 +251,7 @@ bool Connector::start_attempt() {
   if (judge(newest, code, std::move(transport))) return true;
   may_start_next_ = running_.size() != before;
   if (!may_start_next_ && next_ < candidates_.size()) {
-    loop_->start(*this, loop_->precise_now() + *request_.attempt_timeout);
+    loop_->start(*this, reactor::later(loop_->precise_now(), *request_.attempt_timeout));
   }
   return false;
 }

@@ -116,11 +116,13 @@ void EventSource::set_referenced(bool referenced) {
 
 void EventSource::wait(Operation& operation) {
   watch_operation(operation, *this, *loop_);
+  operation.waits = true;
   waiting_.push_back(operation);
 }
 
 void EventSource::finish(Operation& operation, const error_code& result) noexcept {
   operation.result = result;
+  operation.waits = false;
   completed_.push_back(operation);
   loop_->note_result();
   wake();
@@ -128,9 +130,10 @@ void EventSource::finish(Operation& operation, const error_code& result) noexcep
 
 bool EventSource::stop_telling(Operation& operation, const error_code& reason) {
   using Kind = Operation::Kind;
-  if (!contains(completed_, operation)) return false;
-  const bool waits = operation.kind == Kind::event || operation.kind == Kind::drain || operation.kind == Kind::end;
-  if (waits && !operation.result) operation.result = reason;
+  if (operation.waits) return false;
+  const bool only_waited =
+      operation.kind == Kind::event || operation.kind == Kind::drain || operation.kind == Kind::end;
+  if (only_waited && !operation.result) operation.result = reason;
   return true;
 }
 

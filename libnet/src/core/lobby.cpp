@@ -38,7 +38,7 @@ Lobby::~Lobby() {
 
 void Lobby::admit(std::unique_ptr<transport::Transport> transport, Place place) {
   auto guest = std::make_unique<Guest>(*this, std::move(transport), std::move(place));
-  loop_->start(*guest, loop_->precise_now() + limits_.deadline);
+  loop_->start(*guest, reactor::later(loop_->precise_now(), limits_.deadline));
   guest->transport->observe(guest.get());
   ++size_;
   waiting_.push_back(*guest);

@@ -55,7 +55,7 @@ class Pipe final : public Operation, public Recycled {
 
   /// Nothing is queued at the destination, or it is dead.
   void complete() override;
-  std::chrono::nanoseconds watch_cancellation(OperationOwner&) override { return std::chrono::nanoseconds(-1); }
+  std::chrono::nanoseconds watch_cancellation(OperationOwner&) override { return no_time_limit; }
   /// The operation is the source's to abandon.
   void abandon() noexcept override {}
   void refuse() override {}

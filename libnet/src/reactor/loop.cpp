@@ -226,7 +226,7 @@ void Loop::run_expired_timers() {
 
 void Loop::start(Timer& timer, TimePoint deadline) noexcept {
   timer.stop();
-  if (!alive()) return;
+  if (!alive() || deadline == TimePoint::max()) return;
   timers_.add(timer, deadline);
   timer.loop_ = this;
   request_turn();

@@ -147,8 +147,9 @@ class Loop : public std::enable_shared_from_this<Loop> {
   TimePoint now() noexcept;
   /// The time at this very moment, for what must not come too early.
   TimePoint precise_now() const noexcept { return manual_clock_ ? now_ : Clock::now(); }
+  /// In place of any deadline before. TimePoint::max() never comes: the timer is not armed then.
   void start(Timer& timer, TimePoint deadline) noexcept;
-  void start_after(Timer& timer, Duration delay) noexcept { start(timer, now() + delay); }
+  void start_after(Timer& timer, Duration delay) noexcept { start(timer, later(now(), delay)); }
 
   /// Replaces the clock by one that only moves when told; for tests.
   void use_manual_clock();
