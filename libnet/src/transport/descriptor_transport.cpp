@@ -143,7 +143,9 @@ ssize_t DescriptorTransport::send(std::span<const iovec> buffers) const noexcept
   return uninterrupted([&] { return ::sendmsg(descriptor_, &message, MSG_NOSIGNAL); });
 }
 
+/// The kernel tells what ended a connection once, and EPIPE from then on.
 Result DescriptorTransport::failed_write(int code) noexcept {
+  if (code == EPIPE && first_error_ != 0) return {0, Status::error, remembered()};
   if (!blocks(code)) return {0, Status::error, remember(code)};
   writable = false;
   return {0, Status::would_block, {}};

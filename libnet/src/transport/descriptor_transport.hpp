@@ -32,6 +32,10 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   /// Errors: Errc::destroyed (the io_context is gone), system errors of epoll_ctl(2).
   error_code start(const SocketAddress* remote = nullptr);
 
+  /// The kernel has told somebody else already how the connection ended: what has come can still be read, then follows
+  /// `error` (of the system) in place of the end.
+  void has_failed(const error_code& error) noexcept { remember(error.value()); }
+
   void observe(Observer* observer) override { observer_ = observer; }
   bool ready_to_read() override;
   bool ready_to_write() override;

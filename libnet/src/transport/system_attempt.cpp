@@ -20,6 +20,9 @@ constexpr std::chrono::milliseconds longest_retry{50};
 
 const error_code in_progress = system_error(EINPROGRESS);
 
+/// Whether a connection has ended with this. An attempt never does: where nobody listens it is refused.
+bool ends_connection(int code) noexcept { return code == ECONNRESET || code == EPIPE; }
+
 }  // namespace
 
 SystemAttempt::SystemAttempt(std::shared_ptr<reactor::Loop> loop, const SocketAddress& address, AttemptOptions options)
@@ -79,8 +82,10 @@ error_code SystemAttempt::bind_local() {
 /// What has become of a connect that was started; asks to be told if it is too early to say.
 error_code SystemAttempt::result() {
   if (writable) {
-    if (const int code = take_pending_error(descriptor_)) return system_error(code);
-    if (is_connected(descriptor_)) return {};
+    const int code = take_pending_error(descriptor_);
+    if (ends_connection(code)) ended_with_ = system_error(code);
+    if (code != 0 && !ended_with_) return system_error(code);
+    if (ended_with_ || is_connected(descriptor_)) return {};
     writable = false;  // woken too early
   }
   loop_->reactor().await_writable(*this);
@@ -100,7 +105,8 @@ error_code SystemAttempt::make_transport(std::unique_ptr<Transport>& connected) 
   const auto kind = is_unix() ? DescriptorTransport::Kind::unix_stream : DescriptorTransport::Kind::tcp;
   auto made = std::make_unique<DescriptorTransport>(loop_, descriptor_, kind);
   descriptor_ = -1;
-  const error_code code = made->start();
+  if (ended_with_) made->has_failed(ended_with_);
+  const error_code code = made->start(ended_with_ ? &address_ : nullptr);  // else the peer can be asked for
   if (!code) connected = std::move(made);
   return code;
 }
