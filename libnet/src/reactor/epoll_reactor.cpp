@@ -95,6 +95,7 @@ struct EpollReactor::CollectHandler {
 
   void operator()() const {
     if (!loop->alive()) return;
+    const Loop::Entry entry(*loop);
     reactor->collection_posted_ = false;
     reactor->wake_up();
   }

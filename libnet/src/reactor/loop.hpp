@@ -122,16 +122,19 @@ class LoopObject : public ListNode<LoopObject>, public Letter {
 /// It may outlive its io_context: then `alive()` is false and every call does nothing.
 class Loop : public std::enable_shared_from_this<Loop> {
  public:
-  /// The loop that serves `executor`. Its context must be an io_context, else std::invalid_argument.
+  /// The loop that serves `executor`, which must lead to an io_context or a strand of one, through whatever types of
+  /// Asio's; else std::invalid_argument.
   static std::shared_ptr<Loop> of(const asio::any_io_executor& executor);
 
+  /// @param strand  What all copies of its strand share, if it has one and that is known.
   Loop(ContextService& service, Waker& waker, asio::io_context& context, asio::any_io_executor executor,
-       ReactorKind kind);
+       ReactorKind kind, const void* strand);
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
   ~Loop();
 
   const asio::any_io_executor& executor() const noexcept { return executor_; }
+  const void* strand() const noexcept { return strand_; }
   bool alive() const noexcept { return context_ != nullptr; }
   ReactorKind kind() const noexcept { return kind_; }
   Reactor& reactor() noexcept { return *reactor_; }
@@ -162,6 +165,27 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// An object may be made on a strand by a thread outside it.
   void add(LoopObject& object) noexcept;
   void remove(LoopObject& object) noexcept;  ///< Harmless for one that is not there any more.
+
+  /// While it lives, the calling thread is inside the loop. Each handler of the loop's that Asio calls begins with one.
+  ///
+  /// Two threads inside one loop share what nothing guards. That ends the program, in every build: std::terminate, with a
+  /// message. It costs one atomic exchange a wake-up. Threads that take turns, and strands, are inside one after the other.
+  class Entry {
+   public:
+    explicit Entry(Loop& loop) noexcept : Entry(loop, std::this_thread::get_id()) {}
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+    ~Entry() { loop_.inside_.store(before_, std::memory_order_relaxed); }
+
+   private:
+    Entry(Loop& loop, std::thread::id self) noexcept
+        : loop_(loop), before_(loop.inside_.exchange(self, std::memory_order_relaxed)) {
+      if (before_ != std::thread::id() && before_ != self) found_second_thread();
+    }
+
+    Loop& loop_;
+    const std::thread::id before_;  // nobody, or this one if a listener runs the context itself
+  };
 
   /// Runs the first turn of a wake-up: expired timers, then the ready list in a bounded number of rounds. What is left
   /// gets a wake-up of its own. An exception that leaves a task passes through; the rest is delivered by the next turn.
@@ -209,8 +233,9 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// allowed, and so is what comes between its runs.
   bool on_right_thread() const noexcept;
 
-  /// True if the calling thread can be sure that nobody else is inside the loop now. From any thread, as long as the
-  /// mailbox is open.
+  /// True if the calling thread can be sure that nobody else is inside the loop now, nor will be until it has left: because
+  /// it is inside itself, or in a handler of the io_context that the loop has to itself, or the only one of the process.
+  /// From any thread, as long as the mailbox is open.
   bool owns_this_thread() const noexcept;
 
   void shutdown() noexcept;
@@ -225,6 +250,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   class TurnScope;
 
   struct TurnHandler;
+  [[noreturn]] static void found_second_thread() noexcept;
   std::unique_lock<std::mutex> lock_objects() noexcept;
   void run_rounds();
   void end_round() noexcept;
@@ -242,6 +268,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   ContextService& service_;
   asio::io_context* context_;
   asio::any_io_executor executor_;
+  const void* strand_;
   ReactorKind kind_;
   std::shared_ptr<Mailbox> mailbox_;
   std::unique_ptr<Reactor> reactor_;
@@ -257,7 +284,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
   std::uint64_t round_ = 0;
   int known_results_ = 0;  // in this wake-up
   std::uint64_t turn_ = 0;
-  std::atomic<std::thread::id> last_thread_{};  // of the last turn
+  std::atomic<std::thread::id> inside_{};       // who is inside now
+  std::atomic<std::thread::id> last_thread_{};  // of the last turn; in debug builds
   std::atomic<bool> in_turn_{false};            // atomic only for calls from the wrong thread, which are then seen
   bool native_;
   bool completing_ = false;

@@ -81,6 +81,7 @@ struct PortableReactor::WaitHandler {
   }
 
   void done(const error_code& error) const {
+    const Loop::Entry entry(*loop);
     direction->waiting = false;
     Watch* watch = registration->watch;
     if (watch == nullptr || error) return;
@@ -153,7 +154,9 @@ struct PortableReactor::TimerHandler {
     const auto loop = weak_loop.lock();
     if (error || !loop || !loop->alive()) return;
     inside_loop(loop, [loop] {
-      if (loop->alive()) loop->run_turn();
+      if (!loop->alive()) return;
+      const Loop::Entry entry(*loop);
+      loop->run_turn();
     });
   }
 
