@@ -47,6 +47,9 @@ class Listener {
   /// wait still (no descriptors) or be gone.
   virtual error_code accept(Accepted& accepted) = 0;
 
+  /// Whoever was told does not take what may wait, for now: another listener of the same socket may.
+  virtual void pass_on() noexcept {}
+
   /// With the port that was picked.
   virtual const std::optional<SocketAddress>& address() const noexcept = 0;
 

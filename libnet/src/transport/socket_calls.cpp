@@ -77,6 +77,11 @@ bool is_listening(int descriptor) noexcept { return option(descriptor, SOL_SOCKE
 
 bool is_unix_socket(int descriptor) noexcept { return option(descriptor, SOL_SOCKET, SO_DOMAIN) == AF_UNIX; }
 
+bool is_readable(int descriptor) noexcept {
+  pollfd state{descriptor, POLLIN, 0};
+  return ::poll(&state, 1, 0) != 0;  // if it cannot be asked, trying tells
+}
+
 bool is_connected(int descriptor) noexcept {
   sockaddr_storage peer{};
   return remote_address(descriptor, reinterpret_cast<sockaddr*>(&peer), sizeof peer);

@@ -61,6 +61,8 @@ error_code connect_to(int descriptor, const SocketAddress& address) noexcept;
 bool is_stream_socket(int descriptor) noexcept;
 bool is_listening(int descriptor) noexcept;
 bool is_unix_socket(int descriptor) noexcept;
+/// Something can be read or accepted now, or an error is to be had.
+bool is_readable(int descriptor) noexcept;
 bool is_connected(int descriptor) noexcept;
 /// Neither connected now nor ever before: one that the peer has reset has no peer any more either.
 bool was_never_connected(int descriptor) noexcept;
