@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 /// What kind of address a SocketAddress holds.
@@ -98,6 +100,8 @@ std::ostream& operator<<(std::ostream& out, const SocketAddress& address);
 [[nodiscard]] bool is_ipv6(std::string_view text) noexcept;
 
 }  // namespace libnet
+
+#pragma GCC visibility pop
 
 template <>
 struct std::hash<libnet::SocketAddress> {

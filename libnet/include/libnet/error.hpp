@@ -15,6 +15,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 struct ErrorInfo;
@@ -126,3 +128,5 @@ class SystemError : public boost::system::system_error {
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

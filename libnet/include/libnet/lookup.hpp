@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 namespace core {
@@ -71,3 +73,5 @@ struct LookupResult {
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <type_traits>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 class BlockList;
@@ -170,3 +172,5 @@ static_assert(std::is_trivially_destructible_v<ConnectOptions> && std::is_trivia
 static_assert(std::is_trivially_destructible_v<ConnectTarget> && std::is_trivially_destructible_v<ListenTarget>);
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

@@ -17,6 +17,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 /// What waits for a completion: an asynchronous operation whose handler's type is erased.
 namespace libnet::detail {
 
@@ -203,3 +205,5 @@ class TypedEventOperation : public EventOperation {
 };
 
 }  // namespace libnet::detail
+
+#pragma GCC visibility pop

@@ -8,6 +8,8 @@
 #include <stop_token>
 #include <string>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet::detail {
 
 /// ConnectOptions with everything they point to.
@@ -78,3 +80,5 @@ class ListenRequest {
 };
 
 }  // namespace libnet::detail
+
+#pragma GCC visibility pop
