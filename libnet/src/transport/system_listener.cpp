@@ -54,16 +54,14 @@ error_code SystemListener::open(int descriptor, const ListenerOptions& options) 
   }
   make_non_blocking(descriptor);
   share_ = std::make_shared<BacklogShare>(loop_, static_cast<BacklogShare::Owner&>(*this));
-  if (const error_code code = watch(descriptor, share_->join(descriptor))) {
-    share_->leave();
-    return code;
-  }
+  if (const error_code code = watch(descriptor, share_->join(descriptor))) return code;
   descriptor_ = descriptor;
   address_ = address;
   return {};
 }
 
 error_code SystemListener::watch(int descriptor, bool beside_others) {
+  if (exclusive_) std::exchange(exclusive_, nullptr)->stop();
   if (beside_others) {
     exclusive_ = std::make_shared<reactor::ExclusiveWatch>(loop_, static_cast<reactor::Watch&>(*this));
     if (exclusive_->start(descriptor) != 0) exclusive_.reset();
@@ -84,10 +82,10 @@ void SystemListener::look_at_backlog() {
 }
 
 void SystemListener::close() noexcept {
-  if (descriptor_ < 0) return;
   if (exclusive_) exclusive_->stop();
+  if (share_) share_->leave();
+  if (descriptor_ < 0) return;
   if (loop_->alive()) loop_->reactor().detach(*this);
-  share_->leave();
   bound_ = {};  // before the descriptor, for the sake of the file
   ::close(descriptor_);
 }
@@ -115,7 +113,7 @@ error_code SystemListener::accept(Accepted& accepted) {
   return {};
 }
 
-/// Beside others a call that finds nothing is frequent. To ask first costs a fifth of it.
+/// Beside others a call that finds nothing is frequent, and would make a socket and destroy it: so ask first.
 bool SystemListener::may_wait() noexcept {
   if (readable && exclusive_) readable = is_readable(descriptor_);
   return readable;
@@ -123,7 +121,13 @@ bool SystemListener::may_wait() noexcept {
 
 error_code SystemListener::none_waits() {
   readable = false;
-  exclusive_ ? exclusive_->done() : loop_->reactor().await_readable(*this);
+  if (!exclusive_) {
+    loop_->reactor().await_readable(*this);
+  } else if (const int code = exclusive_->done()) {
+    watched_ = false;
+    readable = true;
+    return system_error(code);
+  }
   return system_error(EAGAIN);
 }
 
