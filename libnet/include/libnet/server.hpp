@@ -86,7 +86,8 @@ class Server : public EventCalls<Server, ServerEvent, ServerTag, ServerEvent::co
   /// * `listen(bound)`: as ListenOptions::bound, whose comment says whose the descriptor is afterwards.
   /// * `listen(other_server)`: both take connections from one backlog, and either may close first. The descriptor is
   ///   duplicated, the file of a Unix path stays the other's. The other may belong to another io_context, for one per
-  ///   thread; call this before that one's thread runs.
+  ///   thread; call this before that one's thread runs. A connection wakes one of the loops that wait, and goes to one
+  ///   where somebody wants it.
   /// @param backlog  Connections that wait in the kernel; a socket that listens already keeps its own.
   /// @throws SystemError: as above; Errc::invalid_handle if the other server does not listen.
   /// Source: Node net `server.listen(path)`, `server.listen(handle)`.

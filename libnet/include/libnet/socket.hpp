@@ -50,7 +50,8 @@ enum class ReadyState : std::uint8_t { opening, open, read_only, write_only, clo
 /// Every operation comes twice: `verb()` reports by events and an optional callback, `async_verb()` takes any completion
 /// token and is awaitable by default. No listener and no handler ever runs inside the call that causes it.
 ///
-/// Thread safety: none; use a socket from its executor only (one io_context per thread, or a strand).
+/// Thread safety: none; use a socket from its executor only (one io_context per thread, or a strand). Two threads that are
+/// found inside one loop at once end the program, in every build; debug builds also trap a call from a wrong thread.
 /// A handle may outlive its io_context: its calls are then harmless.
 class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::data> {
  public:
@@ -64,7 +65,8 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   Socket() noexcept = default;
 
   /// A socket that is not connected yet.
-  /// @param executor  An executor of an io_context or a strand of one, or anything that has such an executor.
+  /// @param executor  An executor of an io_context or a strand of one, of whatever type of Asio's and in any nesting, or
+  ///                  anything that has such an executor.
   /// @throws std::invalid_argument for another executor; SystemError for `options.fd` that is no stream socket.
   template <class Executor>
     requires(!std::is_same_v<std::remove_cvref_t<Executor>, Socket> && detail::ExecutorSource<Executor>)

@@ -39,16 +39,14 @@ void ExclusiveWatch::stop() noexcept {
 
 int ExclusiveWatch::register_again() noexcept { return detail::watch_exclusively(loop_->context(), *watched_); }
 
-void ExclusiveWatch::done() noexcept {
-  if (++turns_ % turns_in_front == 0) register_again();
-}
+int ExclusiveWatch::done() noexcept { return ++turns_ % turns_in_front == 0 ? register_again() : 0; }
 
 #else
 
 int ExclusiveWatch::start(int) { return ENOSYS; }
 void ExclusiveWatch::stop() noexcept { watch_ = nullptr; }
 int ExclusiveWatch::register_again() noexcept { return ENOSYS; }
-void ExclusiveWatch::done() noexcept {}
+int ExclusiveWatch::done() noexcept { return 0; }
 
 #endif
 

@@ -28,7 +28,8 @@ class ExclusiveWatch final : public std::enable_shared_from_this<ExclusiveWatch>
 
   /// What was told is used up. The kernel asks those who wait in the order of their coming, so that the first would get
   /// nearly everything: from time to time it goes behind the others.
-  void done() noexcept;
+  /// @return  0, or the error of the system; then nothing is watched any more.
+  int done() noexcept;
 
   /// Asio holds a lock during this call, so the watch is told later, in a handler.
   void on_descriptor_ready();

@@ -101,7 +101,9 @@ class Loop::TurnScope {
     loop_.in_turn_.store(true, std::memory_order_relaxed);
     loop_.now_known_ = false;
     loop_.completing_ = false;
+#ifndef NDEBUG
     loop_.last_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+#endif
   }
   TurnScope(const TurnScope&) = delete;
   TurnScope& operator=(const TurnScope&) = delete;

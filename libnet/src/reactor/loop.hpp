@@ -168,17 +168,19 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// message. It costs one atomic exchange a wake-up. Threads that take turns, and strands, are inside one after the other.
   class Entry {
    public:
-    explicit Entry(Loop& loop) noexcept
-        : loop_(loop), before_(loop.inside_.exchange(std::this_thread::get_id(), std::memory_order_relaxed)) {
-      if (before_ != std::thread::id() && before_ != std::this_thread::get_id()) found_second_thread();
-    }
+    explicit Entry(Loop& loop) noexcept : Entry(loop, std::this_thread::get_id()) {}
     Entry(const Entry&) = delete;
     Entry& operator=(const Entry&) = delete;
     ~Entry() { loop_.inside_.store(before_, std::memory_order_relaxed); }
 
    private:
+    Entry(Loop& loop, std::thread::id self) noexcept
+        : loop_(loop), before_(loop.inside_.exchange(self, std::memory_order_relaxed)) {
+      if (before_ != std::thread::id() && before_ != self) found_second_thread();
+    }
+
     Loop& loop_;
-    std::thread::id before_;  // this one, if a listener runs the context itself
+    const std::thread::id before_;  // nobody, or this one if a listener runs the context itself
   };
 
   /// Runs the first turn of a wake-up: expired timers, then the ready list in a bounded number of rounds. What is left
@@ -284,7 +286,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   int known_results_ = 0;  // in this wake-up
   std::uint64_t turn_ = 0;
   std::atomic<std::thread::id> inside_{};       // who is inside now
-  std::atomic<std::thread::id> last_thread_{};  // of the last turn
+  std::atomic<std::thread::id> last_thread_{};  // of the last turn; in debug builds
   std::atomic<bool> in_turn_{false};            // atomic only for calls from the wrong thread, which are then seen
   bool native_;
   bool completing_ = false;

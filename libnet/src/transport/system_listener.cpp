@@ -65,10 +65,7 @@ error_code SystemListener::take(int descriptor, const std::string& path, const L
   error_code code = watch(descriptor, share_->join(descriptor));
   if (!code) code = permit(path, options);
   if (!code && !is_listening(descriptor)) code = listen_on(descriptor, options.backlog);
-  if (code) {
-    stop_watching();
-    return code;
-  }
+  if (code) return code;
   non_blocking.keep();
   descriptor_ = descriptor;
   address_ = std::move(address);
@@ -76,6 +73,7 @@ error_code SystemListener::take(int descriptor, const std::string& path, const L
 }
 
 error_code SystemListener::watch(int descriptor, bool beside_others) {
+  if (exclusive_) std::exchange(exclusive_, nullptr)->stop();
   if (beside_others) {
     exclusive_ = std::make_shared<reactor::ExclusiveWatch>(loop_, static_cast<reactor::Watch&>(*this));
     if (exclusive_->start(descriptor) != 0) exclusive_.reset();
@@ -96,16 +94,16 @@ void SystemListener::look_at_backlog() {
 }
 
 void SystemListener::close() noexcept {
-  if (descriptor_ < 0) return;
   stop_watching();
+  if (descriptor_ < 0) return;
   bound_ = {};  // before the descriptor, for the sake of the file
   ::close(descriptor_);
 }
 
 void SystemListener::stop_watching() noexcept {
   if (exclusive_) exclusive_->stop();
+  if (share_) share_->leave();
   if (loop_->alive()) loop_->reactor().detach(*this);
-  share_->leave();
 }
 
 /// Asio has the descriptor in its new set if it had it in the old one.
@@ -134,7 +132,7 @@ error_code SystemListener::accept(Accepted& accepted) {
   return {};
 }
 
-/// Beside others a call that finds nothing is frequent. To ask first costs a fifth of it.
+/// Beside others a call that finds nothing is frequent, and would make a socket and destroy it: so ask first.
 bool SystemListener::may_wait() noexcept {
   if (readable && exclusive_) readable = is_readable(descriptor_);
   return readable;
@@ -144,7 +142,13 @@ error_code SystemListener::none_waits() {
   if (watch_error != 0)
     return system_error(std::exchange(watch_error, std::uint8_t{0}));  // the next look may be told again
   readable = false;
-  exclusive_ ? exclusive_->done() : loop_->reactor().await_readable(*this);
+  if (!exclusive_) {
+    loop_->reactor().await_readable(*this);
+  } else if (const int code = exclusive_->done()) {
+    watched_ = false;
+    readable = true;
+    return system_error(code);
+  }
   return system_error(EAGAIN);
 }
 
