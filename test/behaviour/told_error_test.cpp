@@ -143,6 +143,15 @@ BEHAVIOUR(B289_the_program_s_own_destroy_wins, all_wires) {
   socket.async_read([&](const error_code& code, Chunk) { result = code; });
   world.run();
   BOOST_TEST((result == Errc::destroyed));
+  result = {};
+  auto [client, server] = world.pair();
+  client.end();
+  server.end();
+  world.run();  // closed by itself
+  client.destroy();
+  client.async_write("x", [&](const error_code& code, std::size_t) { result = code; });
+  world.run();
+  BOOST_TEST((result == Errc::destroyed));
 }
 
 BEHAVIOUR(B289_an_error_that_was_heard_is_not_told_again, all_wires) {

@@ -1163,9 +1163,9 @@ void Connection::fail_now(const Error& error) {
   if (phase_ == Phase::failing) enter_closing();
 }
 
-/// Of a connection that failed before, whoever asks later is told this in place of the error.
+/// Whoever asks later is told of this, also if the connection was over already: the program need not know whether it was.
 void Connection::destroy(const Error& error) {
-  if (!destroyed() || outcome_.failed()) outcome_.note_destroyed();
+  outcome_.note_destroyed();
   if (!destroyed()) cut(error);
 }
 
