@@ -48,7 +48,7 @@ int whole_seconds(std::chrono::milliseconds time) noexcept {
 }  // namespace
 
 DescriptorTransport::DescriptorTransport(std::shared_ptr<reactor::Loop> loop, int descriptor, Kind kind) noexcept
-    : kind_(kind), loop_(std::move(loop)), descriptor_(descriptor) {}
+    : kind_(kind), descriptor_(descriptor), loop_(std::move(loop)) {}
 
 DescriptorTransport::~DescriptorTransport() { close(); }
 

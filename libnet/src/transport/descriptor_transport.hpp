@@ -89,15 +89,15 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   error_code remember(int code) noexcept;
   error_code remembered() const noexcept;
 
-  Kind kind_;  // the first ones lie in the padding of the watch
+  Kind kind_ : 1;  // down to the descriptor all lies in the padding of the watch
   bool attached_ : 1 = false;
   bool inherited_ : 1 = false;
   bool splices_ : 1 = true;        // until the system says that it cannot
   std::uint16_t first_error_ = 0;  // an errno
+  int descriptor_;
   std::shared_ptr<reactor::Loop> loop_;
   Observer* observer_ = nullptr;
   std::uint64_t sent_ = 0;
-  int descriptor_;
   NativeAddress local_{};
   NativeAddress remote_{};
 };
