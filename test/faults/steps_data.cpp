@@ -1,7 +1,6 @@
 #include <string>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 
 #include "steps.hpp"
 #include "trial.hpp"
@@ -72,10 +71,8 @@ asio::awaitable<void> read_all(Trial& trial) {
 asio::awaitable<void> exchange_awaited(Trial& trial) {
   trial.sockets[0] = Socket(trial.io());
   co_await trial.sockets[0].async_connect(trial.to(trial.servers[0]));
-  asio::co_spawn(trial.io(), send_all(trial), [&trial](const std::exception_ptr& thrown) {
-    if (!thrown) return;
-    trial.tell("sending failed");
-    trial.sockets[0].destroy();
+  trial.spawn(send_all(trial), [&trial](bool failed) {
+    if (failed) trial.sockets[0].destroy();
   });
   std::exception_ptr failure;
   try {

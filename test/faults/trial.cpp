@@ -13,7 +13,7 @@
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
-#include <boost/asio/co_spawn.hpp>
+#include <libnet/detail/asio/coroutine.hpp>
 
 namespace libnet::faults {
 
@@ -115,26 +115,29 @@ void Trial::run_until(const std::function<bool()>& done) {
   }
 }
 
+namespace {
+
+detail::EntryCoroutine watched(asio::awaitable<void> coroutine, Trial& trial, std::function<void(bool)> ended) {
+  bool failed = false;
+  try {
+    co_await std::move(coroutine);
+  } catch (const std::exception& thrown) {
+    trial.tell(thrown.what());
+    failed = true;
+  }
+  ended(failed);
+}
+
+}  // namespace
+
+void Trial::spawn(asio::awaitable<void> coroutine, std::function<void(bool)> ended) {
+  detail::launch(watched(std::move(coroutine), *this, std::move(ended)), io_->get_executor(), [](auto) {});
+}
+
 void Trial::await(asio::awaitable<void> coroutine) {
-  struct End {  // also of a coroutine that is destroyed because Asio found no memory for it
-    explicit End(Trial& its) : trial(&its) {}
-    End(End&& other) noexcept : trial(std::exchange(other.trial, nullptr)) {}
-    ~End() {
-      if (trial != nullptr) trial->awaited_ended_ = true;
-    }
-    void operator()(const std::exception_ptr& thrown) const {
-      if (!thrown) return;
-      try {
-        std::rethrow_exception(thrown);
-      } catch (const std::exception& known) {
-        trial->tell(known.what());
-      }
-    }
-    Trial* trial;
-  };
-  awaited_ended_ = false;
-  asio::co_spawn(*io_, std::move(coroutine), End(*this));
-  run_until([this] { return awaited_ended_; });
+  awaiting_ = true;
+  spawn(std::move(coroutine), [this](bool) { awaiting_ = false; });
+  run_until([this] { return !awaiting_; });
 }
 
 void Trial::listen(Server& server, const ListenOptions& options) {

@@ -130,13 +130,12 @@ void Loop::end_turn() try {
     ~Left() {
       loop.in_turn_.store(false, std::memory_order_relaxed);
       loop.now_known_ = false;
-      if (!loop.alive()) return;
-      if (!loop.ready_.empty()) loop.request_turn();
-      loop.settle_work();
+      if (loop.alive() && !loop.ready_.empty()) loop.request_turn();
     }
     Loop& loop;
   } const left{*this};
   if (!alive()) return;
+  settle_work();  // before Asio's waits, which the portable reactor discounts: one that fails at once never counted
   wake_for_first_timer();
   reactor_->end_turn();
 } catch (...) {
