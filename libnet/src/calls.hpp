@@ -1,5 +1,6 @@
 #pragma once
 
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -37,11 +38,27 @@ Handle& chain(Handle& handle, State* state, const char* function, Arguments&&...
   return handle;
 }
 
+/// Runs a call that takes over an operation, unless it throws. A callback's call throws on; an awaited operation is left to
+/// complete with what was wrong, which is memory: all else is told by the call in that way itself.
+template <class State, class Operation, class Call>
+auto give(State& state, Operation& operation, Call call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    if (!operation.is_callback) return static_cast<decltype(call())>(state.finish_without_memory(operation));
+    state.take_back(operation);
+    throw;
+  } catch (...) {
+    state.take_back(operation);
+    throw;
+  }
+}
+
 /// Calls a member function that takes over an operation. A handle of nothing refuses it.
 template <auto Member, class State, class Operation, class... Arguments>
 void start(State* state, const char* function, Operation& operation, Arguments&&... arguments) {
   if (State* const there = usable(state, function)) {
-    (there->*Member)(operation, std::forward<Arguments>(arguments)...);
+    give(*there, operation, [&] { (there->*Member)(operation, std::forward<Arguments>(arguments)...); });
   } else {
     operation.refuse();
   }

@@ -127,7 +127,7 @@ std::string description(const error_code& code) {
   return text;
 }
 
-// What a person can read in one line: an abstract name's NUL is shown as '@'.
+// What a person can read in one line.
 std::string shown(std::string_view name) {
   std::string text(name.size() > longest_name ? name.substr(0, shown_of_long_name) : name);
   for (char& c : text) {
@@ -136,11 +136,15 @@ std::string shown(std::string_view name) {
   return name.size() > longest_name ? text + "..." : text;
 }
 
+// An abstract name's NUL is shown as '@'; the file of such a name is told apart from it.
+std::string shown_path(std::string_view path) { return path.starts_with('@') ? "./" + shown(path) : shown(path); }
+
 std::string with_port(const SocketAddress& address) { return address.address() + ':' + std::to_string(address.port()); }
 
 // Port 0 is no place to connect to or to listen on; as in Node, the address alone is named.
 std::string shown(const SocketAddress& address) {
-  if (address.family() == Family::unix_path || address.port() == 0) return shown(address.address());
+  if (address.family() == Family::unix_path) return shown_path(address.address());
+  if (address.port() == 0) return address.address();
   return with_port(address);
 }
 
@@ -273,7 +277,7 @@ std::string Error::target() const {
   if (operation() == "getaddrinfo") return shown(detail_->host);
   const bool listens = operation() == "listen" || operation() == "bind" || operation() == "accept";
   if (const auto& address = listens ? detail_->local : detail_->remote) return shown(*address);
-  return shown(detail_->path.empty() ? detail_->host : detail_->path);
+  return detail_->path.empty() ? shown(detail_->host) : shown_path(detail_->path);
 }
 
 std::string Error::joined_attempts() const {

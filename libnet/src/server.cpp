@@ -1,6 +1,7 @@
 #include "libnet/server.hpp"
 
 #include <cerrno>
+#include <utility>
 
 #include <fcntl.h>
 
@@ -8,6 +9,7 @@
 #include "core/acceptor.hpp"
 #include "core/connection.hpp"
 #include "transport/binding.hpp"
+#include "transport/socket_calls.hpp"
 
 namespace libnet {
 
@@ -18,7 +20,7 @@ using core::Acceptor;
 /// What may be given to one socket may not do for all that a server accepts.
 void check(const SocketOptions& accepted) {
   if (accepted.fd) throw SystemError(Error(Errc::invalid_argument, "open"));
-  if (accepted.type_of_service) core::check_type_of_service(*accepted.type_of_service);
+  core::check_options(accepted);
 }
 
 }  // namespace
@@ -29,7 +31,12 @@ void Server::open(const executor_type& executor, const ServerOptions& options,
   acceptor_ = new Acceptor(reactor::Loop::of(executor), options);
   acceptor_->add_handle();
   if (!on_connection) return;
-  acceptor_->add_listener(ServerEvent::connection, on_connection.take(), detail::ListenerTable::Place::back, false);
+  try {
+    acceptor_->add_listener(ServerEvent::connection, on_connection.take(), detail::ListenerTable::Place::back, false);
+  } catch (...) {  // the constructor's: there will be no destructor
+    std::exchange(acceptor_, nullptr)->release_handle();
+    throw;
+  }
 }
 
 Server::Server(core::Acceptor& acceptor) noexcept : acceptor_(&acceptor) { acceptor.add_handle(); }
@@ -87,9 +94,10 @@ detail::ListenRequest Server::shared() const {
   detail::ListenRequest request{ListenOptions()};
   request.bound.emplace();
   if (native_handle() < 0) return request;
-  const int duplicate = ::fcntl(native_handle(), F_DUPFD_CLOEXEC, 0);
-  if (duplicate >= 0) {
-    request.bound = transport::Binding::adopt(duplicate);
+  transport::Descriptor duplicate(::fcntl(native_handle(), F_DUPFD_CLOEXEC, 0));
+  if (duplicate.get() >= 0) {
+    request.bound = transport::Binding::adopt(duplicate.get());
+    duplicate.release();
   } else {
     request.failure = error_code(errno, boost::system::system_category());
   }
@@ -114,7 +122,8 @@ Server& Server::close() { return chain<&Acceptor::close>(*this, acceptor_, "Serv
 
 void Server::start_close(detail::VoidOperation& operation) {
   auto* acceptor = usable(acceptor_, operation.is_callback ? "Server::close" : "Server::async_close");
-  acceptor != nullptr ? acceptor->close(&operation) : operation.refuse();
+  if (acceptor == nullptr) return operation.refuse();
+  give(*acceptor, operation, [&] { acceptor->close(&operation); });
 }
 
 // --- events --------------------------------------------------------------------------------------------------------

@@ -18,11 +18,15 @@ using core::Connection;
 
 [[noreturn]] void refuse(error_code code) { throw SystemError(Error(code, "open")); }
 
-transport::Adopted take_over(const std::shared_ptr<reactor::Loop>& loop, int descriptor) {
+/// Only what cannot fail follows the taking.
+void take_over(Connection& connection, int descriptor) {
   if (descriptor < 0) refuse(Errc::out_of_range);
+  connection.prepare_to_adopt();
   transport::Adopted adopted;
+  const auto& loop = connection.shared_loop();
   if (const error_code code = transport::Network::of(*loop).adopt(loop, descriptor, adopted)) refuse(code);
-  return adopted;
+  if (adopted.transport) connection.adopt(std::move(adopted.transport));
+  if (adopted.bound) connection.connect_from(*adopted.bound);
 }
 
 ListenerId add_once(Connection& connection, SocketEvent event, OptionalListener<void()>& listener) {
@@ -32,14 +36,10 @@ ListenerId add_once(Connection& connection, SocketEvent event, OptionalListener<
 }  // namespace
 
 void Socket::open(const executor_type& executor, const SocketOptions& options) {
-  if (options.type_of_service) core::check_type_of_service(*options.type_of_service);
-  const auto loop = reactor::Loop::of(executor);
-  transport::Adopted given;
-  if (options.fd) given = take_over(loop, *options.fd);
-  connection_ = new Connection(loop, options);
+  core::check_options(options);
+  connection_ = new Connection(reactor::Loop::of(executor), options);
   connection_->add_handle();
-  if (given.transport) connection_->adopt(std::move(given.transport));
-  if (given.bound) connection_->connect_from(*given.bound);
+  if (options.fd) take_over(*connection_, *options.fd);
 }
 
 Socket::Socket(core::Connection& connection) noexcept : connection_(&connection) { connection.add_handle(); }
@@ -52,17 +52,19 @@ void Socket::release_handle() const noexcept { connection_->release_handle(); }
 Socket& Socket::connect(const ConnectOptions& options, OptionalListener<void()> on_connect) {
   auto* connection = usable(connection_, "Socket::connect");
   if (connection == nullptr) return *this;
-  connection->connect(options, false);
-  if (on_connect) connection->remember_connect_listener(add_once(*connection, SocketEvent::connect, on_connect));
+  const auto listener = on_connect ? add_once(*connection, SocketEvent::connect, on_connect) : ListenerId();
+  try {
+    connection->connect(options, false);
+  } catch (...) {
+    if (listener != ListenerId()) connection->remove_listener(listener);
+    throw;
+  }
+  if (listener != ListenerId()) connection->remember_connect_listener(listener);
   return *this;
 }
 
 Socket& Socket::connect(const ConnectTarget& where, OptionalListener<void()> on_connect) {
-  const SocketAddress* address = where.address();
-  if (address == nullptr) return connect(where.options(), std::move(on_connect));
-  const std::string host = address->address();
-  if (address->family() == Family::unix_path) return connect({.path = host}, std::move(on_connect));
-  return connect({.host = host, .port = address->port()}, std::move(on_connect));
+  return connect(where.options(), std::move(on_connect));
 }
 
 Socket& Socket::connect(int port, std::string_view host, OptionalListener<void()> on_connect) {
@@ -132,7 +134,8 @@ bool Socket::write(Payload data) {
 
 bool Socket::start_callback_write(detail::WriteOperation& operation, Payload data) {
   if (auto* connection = usable(connection_, "Socket::write")) {
-    return connection->write(std::move(data), &operation, Connection::Views::copied);
+    return give(*connection, operation,
+                [&] { return connection->write(std::move(data), &operation, Connection::Views::copied); });
   }
   operation.refuse();
   return false;
@@ -140,7 +143,8 @@ bool Socket::start_callback_write(detail::WriteOperation& operation, Payload dat
 
 void Socket::start_write(detail::WriteOperation& operation, Payload data) {
   if (auto* connection = usable(connection_, "Socket::async_write")) {
-    connection->write(std::move(data), &operation, Connection::Views::borrowed);
+    give(*connection, operation,
+         [&] { return connection->write(std::move(data), &operation, Connection::Views::borrowed); });
   } else {
     operation.refuse();
   }
@@ -165,7 +169,8 @@ Socket& Socket::end(Payload data) {
 
 void Socket::start_end(detail::VoidOperation& operation, Payload data) {
   auto* connection = usable(connection_, operation.is_callback ? "Socket::end" : "Socket::async_end");
-  connection != nullptr ? connection->end(std::move(data), &operation) : operation.refuse();
+  if (connection == nullptr) return operation.refuse();
+  give(*connection, operation, [&] { connection->end(std::move(data), &operation); });
 }
 
 Socket& Socket::destroy() { return destroy(Error()); }
@@ -223,6 +228,7 @@ Socket& Socket::set_no_delay(bool enable) {
 }
 
 Socket& Socket::set_keep_alive(const KeepAlive& keep_alive) {
+  core::check_keep_alive(keep_alive);
   return chain<&Connection::set_keep_alive>(*this, connection_, "Socket::set_keep_alive", keep_alive);
 }
 

@@ -296,7 +296,7 @@ BEHAVIOUR(C5_low_water_mark, all_wires) {
 }
 
 BEHAVIOUR(C5_low_water_mark_drains_before_the_queue_is_empty, 8) {
-  auto [client, server] = world.pair({.high_water_mark = 16'000, .low_water_mark = 60'000});
+  auto [client, server] = world.pair({.high_water_mark = 50'000, .low_water_mark = 50'000});
   Recorder recorder;
   recorder.watch(client, "client");
   server.pause();
@@ -338,7 +338,7 @@ BEHAVIOUR(B222_async_drain, all_wires) {
 }
 
 BEHAVIOUR(B222_async_drain_after_end_waits_until_all_is_flushed, all_wires) {
-  auto [client, server] = world.pair({.high_water_mark = 1000, .low_water_mark = 20'000'000});
+  auto [client, server] = world.pair({.high_water_mark = 20'000'000, .low_water_mark = 20'000'000});
   std::string received;
   read_slowly(server, &received);
   client.write(std::string(more_than_fits(world), 'x'));

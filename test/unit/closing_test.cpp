@@ -155,14 +155,14 @@ BOOST_AUTO_TEST_CASE(without_memory_lingering_can_begin_again) {
       BOOST_TEST(!waiting.closing.lingers());
       waiting.closing.linger(waiting.client, 7);
     }
-    fault.insist([&] { waiting.start_time_once(); });
+    waiting.start_time_once();
     BOOST_TEST(waiting.closing.has_discarded_nothing(7));
     waiting.clock.advance(1999ms);
     BOOST_TEST(waiting.client.times_up == 0);
     waiting.clock.advance(1ms);
     BOOST_TEST(waiting.client.times_up == 1);
   });
-  BOOST_TEST(failed >= 2U);
+  BOOST_TEST(failed == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

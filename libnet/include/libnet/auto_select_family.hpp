@@ -4,6 +4,8 @@
 
 #include <chrono>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 /// What a connect to a host with several addresses does where its options leave it open; for the whole process, from any
 /// thread.
 namespace libnet {
@@ -20,3 +22,5 @@ void set_default_auto_select_family(bool enable) noexcept;
 void set_default_auto_select_family_attempt_timeout(Milliseconds timeout);
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

@@ -15,6 +15,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 struct ErrorInfo;
@@ -39,8 +41,8 @@ class Error {
   [[nodiscard]] explicit operator bool() const noexcept { return code_.failed(); }
 
   [[nodiscard]] const error_code& code() const noexcept { return code_; }
-  /// What failed: "connect", "read", "write", "listen", "accept", "getaddrinfo"; empty if unknown. Valid as long as this
-  /// Error or a copy lives.
+  /// What failed: "connect", "bind", "read", "write", "listen", "accept", "getaddrinfo"; empty if unknown. Valid as long
+  /// as this Error or a copy lives.
   [[nodiscard]] std::string_view operation() const noexcept;
   /// The own address: the one bound before a connect, or the one to listen on.
   [[nodiscard]] std::optional<SocketAddress> local_address() const noexcept;
@@ -130,3 +132,5 @@ class SystemError : public boost::system::system_error {
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

@@ -3,6 +3,7 @@
 #include <libnet/address.hpp>
 #include <libnet/cancel_after.hpp>
 #include <libnet/chunk.hpp>
+#include <libnet/detail/asio/build_facts.hpp>
 #include <libnet/detail/executor_source.hpp>
 #include <libnet/detail/initiate.hpp>
 #include <libnet/detail/listener_table.hpp>
@@ -30,6 +31,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 namespace core {
@@ -47,7 +50,8 @@ enum class ReadyState : std::uint8_t { opening, open, read_only, write_only, clo
 /// Every operation comes twice: `verb()` reports by events and an optional callback, `async_verb()` takes any completion
 /// token and is awaitable by default. No listener and no handler ever runs inside the call that causes it.
 ///
-/// Thread safety: none; use a socket from its executor only (one io_context per thread, or a strand).
+/// Thread safety: none; use a socket from its executor only (one io_context per thread, or a strand). Two threads that are
+/// found inside one loop at once end the program, in every build; debug builds also trap a call from a wrong thread.
 /// A handle may outlive its io_context: its calls are then harmless.
 class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::data> {
  public:
@@ -61,7 +65,8 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   Socket() noexcept = default;
 
   /// A socket that is not connected yet.
-  /// @param executor  An executor of an io_context or a strand of one, or anything that has such an executor.
+  /// @param executor  An executor of an io_context or a strand of one, of whatever type of Asio's and in any nesting, or
+  ///                  anything that has such an executor.
   /// @throws std::invalid_argument for another executor; SystemError for `options.fd` that is no stream socket.
   template <class Executor>
     requires(!std::is_same_v<std::remove_cvref_t<Executor>, Socket> && detail::ExecutorSource<Executor>)
@@ -88,12 +93,13 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   /// Starts to connect. Later comes 'connect', directly followed by 'ready', or 'error' and then 'close'.
   /// @param options     Copied before the call returns.
   /// @param on_connect  Called once, as a listener of 'connect'.
-  /// @throws SystemError: Errc::already_connected while connecting or connected, Errc::bad_port, Errc::invalid_address,
-  ///         Errc::invalid_argument if there is neither port nor path. Failures of the system or of the network are never
+  /// @throws SystemError: Errc::already_connected while connecting or connected, Errc::bad_port, Errc::invalid_address
+  ///         (also for a host that contains NUL), Errc::invalid_argument if there is neither port nor path. Failures of the system or of the network are never
   ///         thrown: they are 'error' events.
   /// Source: Node net `socket.connect`.
   Socket& connect(const ConnectOptions& options, OptionalListener<void()> on_connect = {});
-  /// The short forms of Node: `connect(port, f)`, `connect(path, f)`; and an address, as `Server::address` gives it.
+  /// The short forms of Node: `connect(port, f)`, `connect(path, f)`; and an address, as `Server::address` gives it. A path
+  /// that is a whole decimal number is a port.
   Socket& connect(const ConnectTarget& where, OptionalListener<void()> on_connect = {});
   Socket& connect(int port, std::string_view host, OptionalListener<void()> on_connect = {});
 
@@ -408,6 +414,7 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   /// TCP_NODELAY. Set before the connection exists it is kept and applied once. Ignored by Unix-domain sockets.
   Socket& set_no_delay(bool enable = true);
   /// TCP keep-alive, with the kernel's values where none is given; repeating what is set makes no system call.
+  /// @throws SystemError Errc::out_of_range for a negative interval or count.
   Socket& set_keep_alive(const KeepAlive& keep_alive);
   Socket& set_keep_alive(bool enable = false, std::chrono::milliseconds initial_delay = {}) {
     return set_keep_alive({.enable = enable, .initial_delay = initial_delay});
@@ -534,3 +541,5 @@ class Corked {
 inline Corked Socket::corked() { return Corked(*this); }
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <libnet/detail/asio/coroutine.hpp>
+#include <libnet/detail/operation.hpp>
 #include <libnet/detail/recycling.hpp>
 #include <libnet/error.hpp>
 
@@ -10,6 +11,7 @@
 
 #include <cstddef>
 #include <exception>
+#include <new>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -55,11 +57,24 @@ class AwaitingHandler : public WaitingCoroutine<Results...> {
   template <class... Given>
   void operator()(const error_code& code, Given&&... results) {
     std::exception_ptr failure;
-    if (code) failure = std::make_exception_ptr(SystemError(awaited_->describe(code), transferred(results...)));
+    if (code) failure = failure_of(code, transferred(results...));
     WaitingCoroutine<Results...>::operator()(std::move(failure), std::forward<Given>(results)...);
   }
 
+  /// Has `co_await` throw, if the coroutine is still here; else lets the caller.
+  void not_started(std::exception_ptr failure) {
+    if (this->entry_point() == nullptr) std::rethrow_exception(failure);
+    WaitingCoroutine<Results...>::operator()(std::move(failure), Results()...);
+  }
+
  private:
+  std::exception_ptr failure_of(const error_code& code, std::size_t bytes) const noexcept try {
+    if (code == out_of_memory()) throw std::bad_alloc();
+    return std::make_exception_ptr(SystemError(awaited_->describe(code), bytes));
+  } catch (const std::bad_alloc&) {
+    return std::current_exception();
+  }
+
   Awaited* awaited_;
 };
 
@@ -96,7 +111,12 @@ class Awaited<void(Results...), Initiation, Arguments...> {
       : initiation_(std::move(other.initiation_)), arguments_(std::move(other.arguments_)) {}  // no operation yet
 
   void start(CoroutineThread* thread) {
-    std::apply([&](auto&... arguments) { initiation_(Handler(thread, *this), std::move(arguments)...); }, arguments_);
+    Handler handler(thread, *this);
+    try {
+      std::apply([&](auto&... arguments) { initiation_(std::move(handler), std::move(arguments)...); }, arguments_);
+    } catch (...) {
+      handler.not_started(std::current_exception());
+    }
   }
 
   Error describe(const error_code& code) const {

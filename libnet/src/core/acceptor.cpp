@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "core/log.hpp"
 #include "core/operation_name.hpp"
 #include "core/running_handler.hpp"
+#include "core/thrown_error.hpp"
 
 namespace libnet::core {
 
@@ -42,7 +44,7 @@ bool peer_can_cause(const std::exception_ptr& exception) {
 
 void log_handler_error(const Connection& connection, const std::exception_ptr& exception) {
   const LogLevel level = peer_can_cause(exception) ? LogLevel::debug : LogLevel::error;
-  if (logs(level)) log(level, LogKind::handler_threw, connection.log_name() + ": serve handler: " + what(exception));
+  log(level, LogKind::handler_threw, [&] { return connection.log_name() + ": serve handler: " + what(exception); });
 }
 
 }  // namespace
@@ -89,7 +91,7 @@ void Acceptor::step() {
   deliver_all();
 }
 
-void Acceptor::after_step() {
+void Acceptor::after_step() noexcept {
   const bool used = has_handles() || !listeners_.empty() || !waiting_.empty() || !accepts_.empty() || handler_;
   if (running() && !used) close(nullptr);
 }
@@ -123,15 +125,15 @@ void Acceptor::deliver_listening() {
 
 void Acceptor::deliver_failure() {
   const Failure failure = std::move(failures_.front());
-  failures_.pop_front();
+  failures_.erase(failures_.begin());
   if (!failure.received) return report(failure.error);
   emit(index(ServerEvent::error), failure.error);
 }
 
 /// An error that nobody receives is logged.
-void Acceptor::report(const Error& error) {
+void Acceptor::report(const Error& error) noexcept {
   if (!listens(index(ServerEvent::error)) && !somebody_waits_for(index(ServerEvent::error))) {
-    log(level_of(error), LogKind::server_error, "server: unhandled error: " + error.message());
+    log(level_of(error), LogKind::server_error, [&] { return "server: unhandled error: " + error.message(); });
   }
   emit(index(ServerEvent::error), error);
 }
@@ -145,7 +147,7 @@ bool Acceptor::deliver_close() {
   closing_.erase(done);
   if (session->listened || !running()) emit(index(ServerEvent::close));
   if (!loop_->alive()) return false;
-  move_operations(session->closers, completed_, [](Operation&) { return true; });
+  loop_->note_results(move_operations(session->closers, completed_, [](Operation&) { return true; }));
   mark(Due::rest);
   return true;
 }
@@ -158,12 +160,12 @@ void Acceptor::come_to_rest() {
   handler_.reset();
 }
 
-void Acceptor::listener_threw(std::exception_ptr exception) {
-  const Error error(Errc::listener_threw, ErrorInfo{.operation = "listener", .exception = &exception});
-  log(LogLevel::error, LogKind::listener_threw, "server: " + error.message());
+void Acceptor::listener_threw(std::exception_ptr exception) noexcept {
+  const Error error = described(Errc::listener_threw, {.operation = "listener", .exception = &exception});
+  log(LogLevel::error, LogKind::listener_threw, [&] { return "server: " + error.message(); });
 }
 
-bool Acceptor::report_handler_error(const Socket& socket, const std::exception_ptr& exception) {
+bool Acceptor::report_handler_error(const Socket& socket, const std::exception_ptr& exception) noexcept {
   const std::uint8_t event = index(ServerEvent::handler_error);
   if (!loop_->alive() || (!listens(event) && !somebody_waits_for(event))) return false;
   emit(event, socket, exception);
@@ -175,9 +177,9 @@ bool Acceptor::report_handler_error(const Socket& socket, const std::exception_p
 void Acceptor::start_accept(detail::AcceptOperation& operation) {
   if (serves()) return finish(operation, Errc::busy);
   if (!running()) return finish(operation, Errc::not_running);
+  watch_operation(operation, *this, *loop_);
   operation.waits = true;
   accepts_.push_back(operation);
-  watch_operation(operation, *this, *loop_);
   shard_.look();
 }
 
@@ -201,7 +203,7 @@ void Acceptor::require(Stages stages, const LobbyLimits& limits) {
   shard_.require(std::make_shared<const Stages>(std::move(stages)), limits);
 }
 
-void Acceptor::give(const Socket& socket) {
+void Acceptor::give(const Socket& socket) noexcept {
   if (somebody_accepts()) {
     auto& operation = static_cast<detail::AcceptOperation&>(accepts_.pop_front());
     operation.results = socket;
@@ -224,14 +226,14 @@ void Acceptor::give(const Socket& socket) {
   }
 }
 
-void Acceptor::handler_ended(Connection& connection, const std::exception_ptr& failure) {
+void Acceptor::handler_ended(Connection& connection, const std::exception_ptr& failure) noexcept {
   if (failure) {
     connection.handler_failed(failure);
     if (!report_handler_error(connection.handle(), failure)) {
       log_handler_error(connection, failure);
     }
   } else {
-    connection.destroy_soon();
+    connection.handler_returned();
   }
   connection.session()->handler_ended();
 }
@@ -242,12 +244,12 @@ void Acceptor::dropped(const transport::Transport* transport, DropReason reason,
   emit(index(ServerEvent::drop), DropInfo{local, remote, reason, error});
 }
 
-void Acceptor::accept_failed(const error_code& code) {
+void Acceptor::accept_failed(const error_code& code) noexcept {
   const reactor::TimePoint now = loop_->precise_now();
   if (last_report_ && now - *last_report_ < report_interval) return;
   last_report_ = now;
-  const auto local = address();
-  error_ = Error(code, ErrorInfo{.operation = "accept", .local_address = local ? &*local : nullptr});
+  const auto local = shard_.address();
+  error_ = described(code, {.operation = "accept", .local_address = local ? &*local : nullptr});
   report(error_);
 }
 
@@ -258,12 +260,34 @@ void Acceptor::listen(const detail::ListenRequest& request) {
   check_listen_request(request);
   happened_ = 0;
   listen_callback_.reset();
-  current_ = std::make_shared<ListenSession>(self_);
-  current_->listened = true;
+  begin_session();
   if (request.stop.stop_requested()) return close(nullptr);
-  if (request.stop.stop_possible()) stop_.emplace(*loop_, request.stop, [this] { close(nullptr); });
-  open(request);
+  try {
+    if (request.stop.stop_possible()) stop_.emplace(*loop_, request.stop, [this] { close(nullptr); });
+    open(request);
+  } catch (...) {
+    forget_session();
+    throw;
+  }
   wake();
+}
+
+/// With the memory for its end, whatever that will be.
+void Acceptor::begin_session() {
+  auto session = std::make_shared<ListenSession>(self_);
+  session->listened = true;
+  closing_.reserve(closing_.size() + 1);
+  failures_.reserve(failures_.size() + 1);
+  current_ = std::move(session);
+}
+
+/// listen() has come to nothing.
+void Acceptor::forget_session() noexcept {
+  current_.reset();
+  lookup_.reset();
+  stop_.reset();
+  shard_.stop_listening();
+  forget_listen_callback();
 }
 
 void Acceptor::open(const detail::ListenRequest& request) {
@@ -275,8 +299,8 @@ void Acceptor::open(const detail::ListenRequest& request) {
   } else if (request.bound) {
     const auto address = request.bound->address();
     opened(shard_.listen(*request.bound, listener_options(request)), address ? &*address : nullptr);
-  } else if (!request.port && !request.path.empty()) {
-    open_listener(SocketAddress::unix_socket(request.path), request);
+  } else if (!request.port && request.path) {
+    open_listener(SocketAddress::unix_socket(*request.path), request);
   } else if (request.host.empty()) {
     open_any(port, request);
   } else if (is_ip(request.host) != 0) {
@@ -301,7 +325,7 @@ void Acceptor::open_listener(const SocketAddress& address, const detail::ListenR
 }
 
 void Acceptor::opened(const error_code& code, const SocketAddress* address) {
-  if (code) return listen_failed(Error(code, ErrorInfo{.operation = "listen", .local_address = address}));
+  if (code) return listen_failed(described(code, {.operation = "listen", .local_address = address}));
   mark(Due::listening);
   shard_.look();
 }
@@ -310,7 +334,11 @@ void Acceptor::look_up(const detail::ListenRequest& request) {
   lookup_ =
       std::make_unique<HostLookup>(*loop_, request.lookup, request.host, LookupOptions(),
                                    [this, request](const Error& error, const std::vector<LookupAddress>& addresses) {
-                                     resolved(request, error, addresses);
+                                     try {
+                                       resolved(request, error, addresses);
+                                     } catch (const std::bad_alloc&) {
+                                       listen_failed(Error(detail::out_of_memory(), "listen"));
+                                     }
                                    });
 }
 
@@ -318,23 +346,19 @@ void Acceptor::resolved(const detail::ListenRequest& request, const Error& error
                         const std::vector<LookupAddress>& addresses) {
   lookup_.reset();
   if (error) return listen_failed(error);
-  const LookupAddress& chosen = choose_to_listen(addresses);
-  if (is_ip(chosen.address) == 0) {
-    return listen_failed(Error(Errc::invalid_address, ErrorInfo{.operation = "listen", .host = request.host}));
-  }
-  open_listener(SocketAddress::ip(chosen.address, static_cast<std::uint16_t>(request.port.value_or(0))), request);
+  const auto chosen = to_address(choose_to_listen(addresses), static_cast<std::uint16_t>(request.port.value_or(0)));
+  if (chosen) return open_listener(*chosen, request);
+  listen_failed(described(Errc::invalid_address, {.operation = "listen", .host = request.host}));
 }
 
-void Acceptor::listen_failed(const Error& error) {
+void Acceptor::listen_failed(const Error& error) noexcept {
   error_ = error;
-  current_.reset();
-  stop_.reset();
-  forget_listen_callback();
+  forget_session();
   failures_.push_back({error, finish_waiting(Operation::Kind::listen, error.code())});
   wake();
 }
 
-void Acceptor::forget_listen_callback() {
+void Acceptor::forget_listen_callback() noexcept {
   if (listen_callback_) listeners_.remove(*std::exchange(listen_callback_, std::nullopt));
 }
 
@@ -358,6 +382,7 @@ void Acceptor::await_listening(std::unique_ptr<detail::Callable> listener) {
 
 void Acceptor::close(detail::VoidOperation* operation) {
   const bool was_running = running();
+  if (operation != nullptr) watch_operation(*operation, *this, *loop_);
   if (was_running) {
     closing_.push_back(stop_listening());
   } else if (closing_.empty()) {
@@ -367,24 +392,24 @@ void Acceptor::close(detail::VoidOperation* operation) {
     if (!was_running) operation->result = Errc::not_running;
     operation->waits = true;
     closing_.back()->closers.push_back(*operation);
-    watch_operation(*operation, *this, *loop_);
   }
   wake();
 }
 
-std::shared_ptr<ListenSession> Acceptor::stop_listening() {
+std::shared_ptr<ListenSession> Acceptor::stop_listening() noexcept {
   shard_.stop_listening();
   lookup_.reset();
   stop_.reset();
   forget_listen_callback();
   due_.take(Due::listening);
-  finish_operations(accepts_, completed_, asio::error::operation_aborted, [](Operation&) { return true; });
+  const error_code aborted = asio::error::operation_aborted;
+  loop_->note_results(finish_operations(accepts_, completed_, aborted, [](Operation&) { return true; }));
   finish_waiting(Operation::Kind::listen, asio::error::operation_aborted);
   return std::exchange(current_, nullptr);
 }
 
 void Acceptor::cancel(Operation& operation, asio::cancellation_type, error_code reason) {
-  if (!operation.waits) return stop_telling(operation, reason);
+  if (stop_telling(operation, reason)) return;
   OperationList::remove(operation);
   finish(operation, reason);
   if (operation.kind == Operation::Kind::listen) close(nullptr);

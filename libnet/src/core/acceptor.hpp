@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -36,7 +35,7 @@ class Acceptor final : public EventSource {
   void await_listening(std::unique_ptr<detail::Callable> listener);
   void start_accept(detail::AcceptOperation& operation);
   void set_handler(std::shared_ptr<detail::ConnectionHandler> handler);
-  void handler_ended(Connection& connection, const std::exception_ptr& failure);
+  void handler_ended(Connection& connection, const std::exception_ptr& failure) noexcept;
   void close(detail::VoidOperation* operation);
   void start_wait(detail::EventOperation& operation, ServerEvent event);
   void start_count(detail::ResultOperation<std::size_t>& operation);
@@ -82,12 +81,12 @@ class Acceptor final : public EventSource {
   /// Delivers what is due.
   void deliver_all();
   /// Hands a connection out to whom `wanted()` speaks of.
-  void give(const Socket& socket);
+  void give(const Socket& socket) noexcept;
   /// Tells of a connection that is not handed out. Its transport may be null.
   void dropped(const transport::Transport* transport, DropReason reason, const Error& error);
   /// Says so at most once a second.
-  void accept_failed(const error_code& code);
-  bool report_handler_error(const Socket& socket, const std::exception_ptr& exception);
+  void accept_failed(const error_code& code) noexcept;
+  bool report_handler_error(const Socket& socket, const std::exception_ptr& exception) noexcept;
   /// @}
 
  private:
@@ -98,12 +97,15 @@ class Acceptor final : public EventSource {
   static std::uint8_t index(ServerEvent event) noexcept { return static_cast<std::uint8_t>(event); }
 
   void step() override;
-  void after_step() override;
+  void after_step() noexcept override;
+  /// What is due still is.
+  void memory_ran_out() noexcept override {}
   bool anything_due() const noexcept override;
   bool at_rest() const noexcept override { return !running() && closing_.empty(); }
   bool counts_as_work() const noexcept override { return running() || shard_.holds_guests(); }
-  void listener_threw(std::exception_ptr exception) override;
+  void listener_threw(std::exception_ptr exception) noexcept override;
   void abandon() noexcept override;
+  error_code on_fork() override { return shard_.after_fork(); }
   void cancel(Operation& operation, asio::cancellation_type type, error_code reason) override;
 
   /// Between listen() and close() or its failure.
@@ -119,18 +121,20 @@ class Acceptor final : public EventSource {
   void open(const detail::ListenRequest& request);
   void open_listener(const SocketAddress& address, const detail::ListenRequest& request);
   void opened(const error_code& code, const SocketAddress* address = nullptr);
-  void listen_failed(const Error& error);
-  std::shared_ptr<ListenSession> stop_listening();
-  void forget_listen_callback();
+  void listen_failed(const Error& error) noexcept;
+  void begin_session();
+  void forget_session() noexcept;
+  std::shared_ptr<ListenSession> stop_listening() noexcept;
+  void forget_listen_callback() noexcept;
   void open_any(std::uint16_t port, const detail::ListenRequest& request);
   bool somebody_accepts() const noexcept { return !accepts_.empty(); }
-  void report(const Error& error);
+  void report(const Error& error) noexcept;
 
   const std::shared_ptr<const Kept<ServerOptions>> options_;  // shared with the accepted sockets
   std::shared_ptr<Acceptor*> self_;                           // how sessions find this object, or see that it is gone
   std::shared_ptr<ListenSession> current_;
-  std::vector<std::shared_ptr<ListenSession>> closing_;
-  OperationList accepts_;  // waiting, in order
+  std::vector<std::shared_ptr<ListenSession>> closing_;  // has room for the running one
+  OperationList accepts_;                                // waiting, in order
   std::optional<std::size_t> max_connections_;
   std::shared_ptr<detail::ConnectionHandler> handler_;
   std::unique_ptr<HostLookup> lookup_;
@@ -139,8 +143,8 @@ class Acceptor final : public EventSource {
     Error error;
     bool received;  // by an operation
   };
-  std::deque<Failure> failures_;  // of listen(), to be told
-  Error error_;                   // the last one
+  std::vector<Failure> failures_;  // of listen(), to be told; has room for that of the running session
+  Error error_;                    // the last one
   std::optional<ListenerId> listen_callback_;
   std::optional<reactor::TimePoint> last_report_;  // of an accept error
   DueSet<Due> due_;

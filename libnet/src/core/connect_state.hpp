@@ -23,6 +23,9 @@ struct ConnectState {
     source.reset();
   }
 
+  /// In a child process.
+  error_code after_fork() { return connector ? connector->after_fork() : error_code(); }
+
   std::unique_ptr<Connector> connector;
   std::optional<BoundSocket> source;   ///< What it connects from, or did: its file lasts as long.
   std::vector<std::string> attempted;  ///< None if no choice of addresses was wanted.

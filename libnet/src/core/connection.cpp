@@ -106,6 +106,26 @@ void Connection::abandon() noexcept {
   if (session_) session_->connection_gone(*this);
 }
 
+/// In a child process.
+error_code Connection::on_fork() {
+  const error_code of_attempts = connect_ ? connect_->after_fork() : error_code();
+  const error_code of_transport = connected() ? transport_->after_fork() : error_code();
+  if (connecting() || connected()) leave_output_to_parent();
+  return of_attempts ? of_attempts : of_transport;
+}
+
+/// Bytes are sent once: those that were queued at the fork are the parent's to send, with the end that may follow them.
+void Connection::leave_output_to_parent() {
+  if (closing_.lingers()) return enter_closing();
+  fail_writes(asio::error::operation_aborted);
+  sending_.leave_to_parent();
+  finish_waiting(Operation::Kind::end, asio::error::operation_aborted);
+  if (receiving_.has_reader() && receiving_.reader()->kind == Operation::Kind::pipe) {
+    static_cast<detail::PipeOperation&>(*receiving_.reader()).pipe->forget_shortcut();
+  }
+  mark(Due::flush);  // a drain may be due
+}
+
 // --- steps ---------------------------------------------------------------------------------------------------------
 
 void Connection::step() {
@@ -120,11 +140,19 @@ void Connection::step() {
 }
 
 /// A socket that nobody holds, listens to or waits for ends by itself.
-void Connection::after_step() {
+void Connection::after_step() noexcept {
   if (idle_timer_) idle_timer_->end_step();
   if (has_handles() || !listeners_.empty() || !waiting_.empty() || receiving_.has_reader()) return;
   if (phase_ == Phase::connecting) destroy({});
-  if (phase_ == Phase::open) linger();
+  if (phase_ == Phase::open) handler_returned();
+}
+
+/// What the step was about to do is lost, and so is the connection: nothing may follow the gap. Nor may its peer take what
+/// was sent for the whole.
+void Connection::memory_ran_out() noexcept {
+  if (phase_ == Phase::fresh || destroyed()) return;
+  if (buffered() != 0) sending_.abort();
+  fail_now(Error(detail::out_of_memory()));
 }
 
 /// Contract 12.
@@ -326,7 +354,7 @@ void Connection::cancel(Operation& operation, asio::cancellation_type type, erro
   if (operation.kind == Operation::Kind::write) {
     return cancel_write(static_cast<detail::WriteOperation&>(operation), type, reason);
   }
-  if (!operation.waits) return stop_telling(operation, reason);
+  if (stop_telling(operation, reason)) return;
   if (operation.kind == Operation::Kind::connect) return stop_connecting(reason);
   OperationList::remove(operation);
   if (operation.kind == Operation::Kind::pipe) {
@@ -378,12 +406,13 @@ void Connection::connect(detail::ConnectRequest request, bool half_open_by_defau
 }
 
 void Connection::start_connect(detail::VoidOperation& operation, const detail::ConnectRequest& request) {
+  watch_operation(operation, *this, *loop_);
   try {
     connect(request, true);
   } catch (const SystemError& refused) {
     return finish(operation, refused.code());
   }
-  wait(operation);
+  waiting_.push_back(operation);
 }
 
 void Connection::deliver_connector_news() {
@@ -433,6 +462,7 @@ void Connection::opened(std::unique_ptr<transport::Transport> transport) {
   options_.apply(*transport_);
   touch();
   if (closing_.lingers()) restart_linger_time();
+  if (closing_.lingers() && others_go_on()) sending_.leave();
   mark(Due::connect);
   mark(Due::input);
   mark(Due::flush);
@@ -442,7 +472,12 @@ void Connection::opened(std::unique_ptr<transport::Transport> transport) {
 void Connection::stop_connecting(const error_code& reason) {
   due_.take(Due::connect);
   const auto remote = remote_address();
-  fail_now(Error(reason, ErrorInfo{.operation = "connect", .remote_address = remote ? &*remote : nullptr}));
+  fail_now(described(reason, {.operation = "connect", .remote_address = remote ? &*remote : nullptr}));
+}
+
+void Connection::prepare_to_adopt() {
+  connect_state();
+  wake();
 }
 
 void Connection::adopt(std::unique_ptr<transport::Transport> transport) { opened(std::move(transport)); }
@@ -527,8 +562,8 @@ void Connection::start_read_some(detail::ReadSomeOperation& operation) {
 
 /// @param kept  Bytes that were received before are for it.
 void Connection::begin_reading(Operation& operation, bool kept) {
-  receiving_.set_reader(operation);
   watch_operation(operation, *this, *loop_);
+  receiving_.set_reader(operation);
   if (kept || (transport_ && transport_->ready_to_read())) mark(Due::input);
   if (!counted()) wake();
 }
@@ -576,7 +611,7 @@ ListenerId Connection::start_receiving(std::unique_ptr<detail::Callable> receive
 void Connection::handle_input() {
   if (!connected() || sending_.has_barrier()) return;
   if (!receiving_.is_open()) return watch_behind_end();
-  if (closing_.lingers()) return discard_input();
+  if (closing_.lingers()) return sending_.is_leaving() ? static_cast<void>(0) : discard_input();
   const auto consumer = receiving_.consumer(listens(index(SocketEvent::data)), listens(receiving_kind));
   consumer != Receiving::Consumer::nobody ? read_once(consumer) : watch_input();
 }
@@ -891,7 +926,7 @@ void Connection::overflow(Operation* operation) {
     sending_.owe_drain();
     if (operation == nullptr) {
       log(LogLevel::warning, LogKind::dropped_write,
-          log_name() + ": a write was dropped, max_buffered bytes are queued");
+          [&] { return log_name() + ": a write was dropped, max_buffered bytes are queued"; });
     }
   }
   if (operation != nullptr) finish(*operation, Errc::overflow);
@@ -901,18 +936,18 @@ void Connection::overflow(Operation* operation) {
 void Connection::refuse_invalid(Operation* operation, const char* verb) {
   const bool throws = operation == nullptr || operation->is_callback;
   if (!throws) return finish(*operation, Errc::invalid_argument);
-  if (operation != nullptr) operation->abandon();
   throw SystemError(make_error(Errc::invalid_argument, verb));
 }
 
 bool Connection::write(Payload&& data, detail::WriteOperation* operation, Views views) {
   if (!data.valid() || !accepts_writes() || full()) return refuse_write(data, operation);
+  if (operation != nullptr) watch_operation(*operation, *this, *loop_);
   const std::uint64_t begin = sending_.appended();
   if (data.size() >= large_write && data.is_view() && views == Views::copied && may_write_through(data.size())) {
     write_through(data.view(), operation);
   } else {
     sending_.append(std::move(data), views);
-    if (operation != nullptr) await_bytes(*operation, begin, sending_.appended());
+    if (operation != nullptr) sending_.await_bytes(*operation, begin, sending_.appended());
   }
   return has_room_after_write(begin);
 }
@@ -932,9 +967,10 @@ bool Connection::refuse_write(const Payload& data, detail::WriteOperation* opera
 void Connection::start_write_some(detail::WriteOperation& operation, const detail::WriteBuffers& buffers) {
   if (!accepts_writes()) return refused(&operation);
   if (full()) return overflow(&operation);
+  watch_operation(operation, *this, *loop_);
   const std::uint64_t begin = sending_.appended();
   sending_.append_borrowed(buffers);
-  await_bytes(operation, begin, sending_.appended());
+  sending_.await_bytes(operation, begin, sending_.appended());
   has_room_after_write(begin);
 }
 
@@ -947,14 +983,9 @@ bool Connection::may_write_through(std::size_t size) const {
 void Connection::write_through(std::span<const std::byte> bytes, detail::WriteOperation* operation) {
   const std::uint64_t begin = sending_.appended();
   const transport::Result result = sending_.write_through(*transport_, bytes);
-  if (operation != nullptr) await_bytes(*operation, begin, begin + bytes.size());
+  if (operation != nullptr) sending_.await_bytes(*operation, begin, begin + bytes.size());
   if (result.bytes != 0) note_moved_output();
   if (result.status == transport::Status::error) output_failed(result.error);
-}
-
-void Connection::await_bytes(detail::WriteOperation& operation, std::uint64_t begin, std::uint64_t end) {
-  sending_.await_bytes(operation, begin, end);
-  watch_operation(operation, *this, *loop_);
 }
 
 /// Sees to it that what was written since `begin` leaves; tells whether there is room for more.
@@ -1094,6 +1125,7 @@ void Connection::end(Payload&& data, detail::VoidOperation* operation) {
 /// After a reset the system knows no connection to shut down; the reset itself is the better story. A peer that has ended
 /// and is gone does not miss our end, if all else is on its way.
 void Connection::send_end() {
+  if (sending_.is_leaving()) return sending_.has_left() ? enter_closing() : static_cast<void>(0);
   if (const error_code code = sending_.send_end(*transport_)) {
     const transport::Peek peek = transport_->peek_end();
     const error_code failure = peek.waiting == transport::Waiting::error ? peek.error : code;
@@ -1155,30 +1187,37 @@ void Connection::cut(const Error& error) {
   enter_closing();
 }
 
-void Connection::listener_threw(std::exception_ptr exception) {
+void Connection::listener_threw(std::exception_ptr exception) noexcept {
   const auto remote = remote_address();
-  const Error error(
+  const Error error = described(
       Errc::listener_threw,
-      ErrorInfo{.operation = "listener", .remote_address = remote ? &*remote : nullptr, .exception = &exception});
+      {.operation = "listener", .remote_address = remote ? &*remote : nullptr, .exception = &exception});
   const bool reported = session_ && session_->report_handler_error(handle(), exception);
   if (destroyed()) {
-    if (!reported) log(LogLevel::error, LogKind::listener_threw, log_name() + ": " + error.message());
+    if (!reported) log(LogLevel::error, LogKind::listener_threw, [&] { return log_name() + ": " + error.message(); });
     return;
   }
   outcome_.note_heard_if(reported);
   cut(error);
 }
 
-void Connection::handler_failed(const std::exception_ptr& exception) {
+void Connection::handler_returned() noexcept try { destroy_soon(); } catch (const std::bad_alloc&) {
+  memory_ran_out();
+}
+
+void Connection::handler_failed(const std::exception_ptr& exception) noexcept {
   outcome_.note_heard();  // by the server's 'handler_error', or its log
   try {
     std::rethrow_exception(exception);
   } catch (const SystemError& error) {
     destroy(error.error());
   } catch (...) {
-    destroy(Error(Errc::handler_threw, ErrorInfo{.operation = "serve", .exception = &exception}));
+    destroy(described(Errc::handler_threw, {.operation = "serve", .exception = &exception}));
   }
 }
+
+/// Whether the end of the connection, and what still comes, are another process's business: nobody has ended it here.
+bool Connection::others_go_on() const noexcept { return transport_ && transport_->is_inherited(); }
 
 /// Flushes, ends, discards what still comes, closes.
 void Connection::linger() {
@@ -1186,7 +1225,9 @@ void Connection::linger() {
   closing_.linger(*this, bytes_read());
   receiving_.flow_freely();
   if (receiving_.has_reader()) complete_reader(asio::error::operation_aborted);
-  end({}, nullptr);
+  const bool ends = sending_.is_ending() && !sending_.end_is_sent();
+  connected() && others_go_on() && !ends ? sending_.leave() : end({}, nullptr);
+  mark(Due::flush);
   restart_linger_time();
   if (sending_.end_is_sent()) closing_.note_end_sent(bytes_read());
   mark(Due::input);
@@ -1267,7 +1308,7 @@ void Connection::close_transport() noexcept {
 
 void Connection::on_linger_time_up() {
   if (phase_ == Phase::open && !sending_.end_is_sent() && buffered() != 0) {
-    sending_.abort();  // bytes are lost: say so, and let no peer take the end for the whole
+    if (!sending_.is_leaving()) sending_.abort();  // bytes are lost: let no peer take the end for the whole
     fail_now(make_error(Errc::timed_out, "write"));
   } else if (connected()) {
     enter_closing();
@@ -1328,17 +1369,17 @@ Error Connection::describe(const error_code& code, Operation::Kind kind) const {
 }
 
 /// The message of a failed connect names a local address that was bound by request; nothing else is known before.
-Error Connection::make_error(const error_code& code, const char* operation, std::string_view text) const {
+Error Connection::make_error(const error_code& code, const char* operation, std::string_view text) const noexcept {
   const auto local = connected() ? local_address() : std::nullopt;
   const auto remote = remote_address();
-  return Error(code, ErrorInfo{.operation = operation,
-                               .local_address = local ? &*local : nullptr,
-                               .remote_address = remote ? &*remote : nullptr,
-                               .text = text});
+  return described(code, {.operation = operation,
+                          .local_address = local ? &*local : nullptr,
+                          .remote_address = remote ? &*remote : nullptr,
+                          .text = text});
 }
 
 /// With the story that the transport knows.
-Error Connection::transport_error(const error_code& code, Operation::Kind kind) const {
+Error Connection::transport_error(const error_code& code, Operation::Kind kind) const noexcept {
   const transport::Failure failure = transport_->failure();
   return make_error(code, *failure.operation != '\0' ? failure.operation : name_of(kind), failure.detail);
 }

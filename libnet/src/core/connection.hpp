@@ -61,6 +61,8 @@ class Connection final : public EventSource,
 
   /// @name Transports
   /// @{
+  /// What of taking something over can fail: after this neither `adopt` nor `connect_from` does.
+  void prepare_to_adopt();
   /// Takes over a transport that is connected.
   void adopt(std::unique_ptr<transport::Transport> transport);
   /// Takes over an accepted transport: counted by `session` until it closes.
@@ -84,8 +86,11 @@ class Connection final : public EventSource,
 
   /// @name Connecting
   /// @{
-  /// The next connect() uses this socket.
-  void connect_from(const BoundSocket& source) { connect_state().source = source; }
+  /// The next connect() uses this socket. After `prepare_to_adopt`: until then there is nothing to do.
+  void connect_from(const BoundSocket& source) {
+    connect_state().source = source;
+    sleep();
+  }
   void connect(detail::ConnectRequest request, bool half_open_by_default);
   /// It goes with this attempt to connect.
   void remember_connect_listener(ListenerId id) { connect_state().callback = id; }
@@ -148,9 +153,11 @@ class Connection final : public EventSource,
   /// Ends the connection with an error; bytes that can still be read come first.
   void fail(const Error& error);
   /// Contract 10: what a listener threw costs this socket, and nothing else.
-  void listener_threw(std::exception_ptr exception) override;
+  void listener_threw(std::exception_ptr exception) noexcept override;
   /// A `serve` handler ended with an exception.
-  void handler_failed(const std::exception_ptr& exception);
+  void handler_failed(const std::exception_ptr& exception) noexcept;
+  /// It ended: as `destroy_soon`.
+  void handler_returned() noexcept;
   /// @}
 
   /// @name Events
@@ -229,12 +236,15 @@ class Connection final : public EventSource,
 
   // Steps
   void step() override;
-  void after_step() override;
+  void after_step() noexcept override;
+  void memory_ran_out() noexcept override;
   bool anything_due() const noexcept override { return !due_.empty() || connector_has_news(); }
   bool connector_has_news() const noexcept { return connect_ && connect_->has_news(); }
   bool at_rest() const noexcept override { return phase_ == Phase::fresh || phase_ == Phase::closed; }
   bool counts_as_work() const noexcept override;
   void abandon() noexcept override;
+  error_code on_fork() override;
+  void leave_output_to_parent();
   void cancel(Operation& operation, asio::cancellation_type type, error_code reason) override;
   void on_transport_ready() override { mark(Due::input); }
   void mark(Due due) {
@@ -329,7 +339,6 @@ class Connection final : public EventSource,
   bool refuse_write(const Payload& data, detail::WriteOperation* operation);
   bool may_write_through(std::size_t size) const;
   void write_through(std::span<const std::byte> bytes, detail::WriteOperation* operation);
-  void await_bytes(detail::WriteOperation& operation, std::uint64_t begin, std::uint64_t end);
   bool has_room_after_write(std::uint64_t begin);
   bool reaches_mark(std::uint64_t begin) const noexcept;
   void send_soon(bool at_once);
@@ -354,6 +363,7 @@ class Connection final : public EventSource,
   void cut(const Error& error);
   void forget_callbacks();
   void linger();
+  bool others_go_on() const noexcept;
   void close_if_done();
   void enter_closing();
   void close_transport() noexcept;
@@ -372,8 +382,8 @@ class Connection final : public EventSource,
 
   // Errors
   transport::Transport* connected_transport() const noexcept { return connected() ? transport_.get() : nullptr; }
-  Error make_error(const error_code& code, const char* operation, std::string_view text = {}) const;
-  Error transport_error(const error_code& code, Operation::Kind kind) const;
+  Error make_error(const error_code& code, const char* operation, std::string_view text = {}) const noexcept;
+  Error transport_error(const error_code& code, Operation::Kind kind) const noexcept;
 
   std::unique_ptr<transport::Transport> transport_;
   [[no_unique_address]] Outcome outcome_;  // the next four lie in its padding

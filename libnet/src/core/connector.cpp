@@ -1,6 +1,7 @@
 #include "core/connector.hpp"
 
 #include <algorithm>
+#include <new>
 #include <span>
 #include <string>
 #include <utility>
@@ -23,7 +24,9 @@ Error ip_blocked(const SocketAddress& address) {
 class Connector::TimeLimit final : public reactor::Timer {
  public:
   explicit TimeLimit(Connector& connector) : connector_(connector) {}
-  void on_timer() override { connector_.give_up(Errc::timed_out); }
+  void on_timer() override {
+    connector_.guarded([this] { connector_.give_up(Errc::timed_out); });
+  }
 
  private:
   Connector& connector_;
@@ -41,10 +44,36 @@ Connector::Connector(std::shared_ptr<reactor::Loop> loop, detail::ConnectRequest
 
 Connector::~Connector() { loop_->unschedule(*this); }
 
-Connector::News Connector::take_news() {
+/// What cannot be told for want of memory is the end: the error needs none.
+template <class Action>
+void Connector::guarded(Action action) noexcept try {
+  action();
+} catch (const std::bad_alloc&) {
+  stop_all();
+  memory_ran_out_ = true;
+  client_.on_connector_news();
+}
+
+Connector::News Connector::take_news() noexcept {
+  if (news_.empty()) {
+    memory_ran_out_ = false;
+    return Error(detail::out_of_memory(), "connect");
+  }
   News news = std::move(news_.front());
   news_.pop_front();
   return news;
+}
+
+error_code Connector::after_fork() {
+  error_code failure;
+  const auto note = [&failure](const error_code& code) {
+    if (!failure) failure = code;
+  };
+  for (const Running& running : running_) note(running.attempt->after_fork());
+  for (News& news : news_) {
+    if (auto* connected = std::get_if<Connected>(&news)) note((*connected)->after_fork());
+  }
+  return failure;
 }
 
 void Connector::tell(News news) {
@@ -54,13 +83,17 @@ void Connector::tell(News news) {
 
 /// The last news: nothing goes on.
 void Connector::finish(News news) {
+  stop_all();
+  tell(std::move(news));
+}
+
+void Connector::stop_all() noexcept {
   loop_->unschedule(*this);
   stop();
   time_limit_.reset();
   stop_.reset();
   lookup_.reset();
   running_.clear();
-  tell(std::move(news));
 }
 
 void Connector::give_up(const error_code& code) {
@@ -72,14 +105,18 @@ void Connector::give_up(const error_code& code) {
 
 // --- where to connect ----------------------------------------------------------------------------------------------
 
-void Connector::run_task() { std::exchange(begun_, true) ? look_at_attempts() : begin(); }
+void Connector::run_task() {
+  guarded([this] { std::exchange(begun_, true) ? look_at_attempts() : begin(); });
+}
 
 void Connector::begin() {
   if (request_.stop.stop_requested()) return give_up(asio::error::operation_aborted);
   if (request_.stop.stop_possible()) {
-    stop_.emplace(*loop_, request_.stop, [this] { give_up(asio::error::operation_aborted); });
+    stop_.emplace(*loop_, request_.stop, [this] { guarded([this] { give_up(asio::error::operation_aborted); }); });
   }
-  if (!request_.port) {
+  if (request_.address) {
+    candidates_ = {*request_.address};
+  } else if (!request_.port) {
     candidates_ = {SocketAddress::unix_socket(request_.path)};
   } else if (is_ip(request_.host) != 0) {
     candidates_ = {SocketAddress::ip(request_.host, static_cast<std::uint16_t>(*request_.port))};
@@ -96,9 +133,10 @@ int Connector::wanted_family() const noexcept {
 
 void Connector::look_up() {
   const LookupOptions options{.family = wanted_family(), .hints = request_.hints, .all = tries_all()};
-  lookup_ = std::make_unique<HostLookup>(
-      *loop_, request_.lookup, request_.host, options,
-      [this](const Error& error, const std::vector<LookupAddress>& addresses) { resolved(error, addresses); });
+  lookup_ = std::make_unique<HostLookup>(*loop_, request_.lookup, request_.host, options,
+                                         [this](const Error& error, const std::vector<LookupAddress>& addresses) {
+                                           guarded([&] { resolved(error, addresses); });
+                                         });
 }
 
 void Connector::resolved(const Error& error, const std::vector<LookupAddress>& addresses) {
@@ -108,12 +146,14 @@ void Connector::resolved(const Error& error, const std::vector<LookupAddress>& a
   }
   std::optional<Error> first_refusal;
   for (const LookupAddress& found : addresses) {
+    const auto address = to_address(found, static_cast<std::uint16_t>(*request_.port));
+    if (address && is_candidate(*address)) continue;
     const int family = found.family != 0 ? found.family : is_ip(found.address);
     tell(LookupResult{.error = {}, .address = found.address, .family = family, .host = request_.host});
-    if (const std::optional<Error> refusal = refuse(found)) {
+    if (const std::optional<Error> refusal = refuse(found, address)) {
       if (!first_refusal) first_refusal = refusal;
     } else if (candidates_.empty() || tries_all()) {
-      candidates_.push_back(SocketAddress::ip(found.address, static_cast<std::uint16_t>(*request_.port)));
+      candidates_.push_back(*address);
     }
     if (!tries_all()) break;
   }
@@ -122,12 +162,17 @@ void Connector::resolved(const Error& error, const std::vector<LookupAddress>& a
   loop_->schedule(*this);
 }
 
+/// An answer may name an address twice.
+bool Connector::is_candidate(const SocketAddress& address) const {
+  return std::find(candidates_.begin(), candidates_.end(), address) != candidates_.end();
+}
+
 /// What is wrong with an answer.
-std::optional<Error> Connector::refuse(const LookupAddress& found) const {
+std::optional<Error> Connector::refuse(const LookupAddress& found, const std::optional<SocketAddress>& address) const {
   const auto error = [&](Errc code, const std::string& text) {
     return Error(code, ErrorInfo{.operation = "connect", .host = request_.host, .text = text});
   };
-  if (is_ip(found.address) == 0) return error(Errc::invalid_address, "Invalid IP address: " + found.address);
+  if (!address) return error(Errc::invalid_address, "Invalid IP address: " + found.address);
   if (found.family == 0 || found.family == 4 || found.family == 6) return std::nullopt;
   return error(Errc::address_family, "Invalid address family: " + std::to_string(found.family) + ' ' + request_.host +
                                          ':' + std::to_string(*request_.port));
@@ -151,6 +196,10 @@ void Connector::order_candidates() {
 
 /// The newest attempt has had its time; it goes on beside the next one.
 void Connector::on_timer() {
+  guarded([this] { attempt_timed_out(); });
+}
+
+void Connector::attempt_timed_out() {
   tell(AttemptTimedOut{candidates_[running_.back().candidate]});
   may_start_next_ = true;
   loop_->schedule(*this);
@@ -187,11 +236,19 @@ bool Connector::start_attempt() {
     candidate_failed(candidate, ip_blocked(address));
     return false;
   }
-  if (address.family() != Family::unix_path) tell(AttemptStarted{address});
   running_.push_back({transport::Network::of(*loop_).connect(loop_, address, source_for(address)), candidate});
-  running_.back().attempt->observe(this);
+  Running& newest = running_.back();
+  newest.attempt->observe(this);
+  Connected transport;
+  const error_code code = newest.attempt->proceed(transport);
+  if (newest.attempt->failed_to_bind()) {
+    errors_[candidate] = describe(newest, code);
+    running_.pop_back();
+    return false;
+  }
+  if (address.family() != Family::unix_path) tell(AttemptStarted{address});
   const std::size_t before = running_.size();
-  if (look_at(running_.back())) return true;
+  if (judge(newest, code, std::move(transport))) return true;
   may_start_next_ = running_.size() != before;
   if (!may_start_next_ && next_ < candidates_.size()) {
     loop_->start(*this, reactor::later(loop_->precise_now(), *request_.attempt_timeout));
@@ -199,10 +256,14 @@ bool Connector::start_attempt() {
   return false;
 }
 
-/// Looks what has become of an attempt, and removes it if it failed. Returns true if it was the end.
+/// Looks what has become of an attempt, which is removed if it failed. Returns true if it was the end.
 bool Connector::look_at(Running& running) {
   Connected transport;
   const error_code code = running.attempt->proceed(transport);
+  return judge(running, code, std::move(transport));
+}
+
+bool Connector::judge(Running& running, const error_code& code, Connected transport) {
   if (code == boost::system::errc::operation_in_progress) return false;
   if (!code) {
     finish(std::move(transport));
@@ -225,7 +286,7 @@ transport::AttemptOptions Connector::source_for(const SocketAddress& address) co
 
 Error Connector::describe(const Running& running, const error_code& code) const {
   const auto& local = running.attempt->local_address();
-  return Error(code, ErrorInfo{.operation = "connect",
+  return Error(code, ErrorInfo{.operation = running.attempt->failed_to_bind() ? "bind" : "connect",
                                .local_address = local ? &*local : nullptr,
                                .remote_address = &candidates_[running.candidate]});
 }
@@ -238,7 +299,8 @@ void Connector::candidate_failed(std::size_t candidate, const Error& error) {
 
 void Connector::all_failed() {
   const Error& first = errors_.front();
-  if (errors_.size() == 1) return finish(first);
+  const auto unbound = [](const Error& error) { return error.operation() == "bind"; };
+  if (errors_.size() == 1 || std::all_of(errors_.begin(), errors_.end(), unbound)) return finish(first);
   finish(Error(first.code(), ErrorInfo{.operation = "connect", .host = host(), .attempts = errors_}));
 }
 

@@ -12,6 +12,7 @@
 #include "core/stop_request.hpp"
 #include "libnet/address.hpp"
 #include "libnet/block_list.hpp"
+#include "libnet/detail/operation.hpp"
 #include "libnet/detail/requests.hpp"
 #include "libnet/error.hpp"
 #include "reactor/loop.hpp"
@@ -59,8 +60,11 @@ class Connector final : private reactor::Task, private reactor::Timer, private t
 
   /// Whether all addresses of a host are tried.
   bool tries_all() const noexcept { return *request_.auto_select_family; }
-  bool has_news() const noexcept { return !news_.empty(); }
-  News take_news();
+  bool has_news() const noexcept { return !news_.empty() || memory_ran_out_; }
+  News take_news() noexcept;
+
+  /// In a child process, which goes on beside the parent.
+  error_code after_fork();
 
  private:
   class TimeLimit;
@@ -69,14 +73,18 @@ class Connector final : private reactor::Task, private reactor::Timer, private t
     std::size_t candidate;
   };
 
+  template <class Action>
+  void guarded(Action action) noexcept;
   void run_task() override;
   void on_timer() override;
+  void attempt_timed_out();
   void on_attempt_ready() override { loop_->schedule(*this); }
   void begin();
   int wanted_family() const noexcept;
   void look_up();
   void resolved(const Error& error, const std::vector<LookupAddress>& addresses);
-  std::optional<Error> refuse(const LookupAddress& found) const;
+  bool is_candidate(const SocketAddress& address) const;
+  std::optional<Error> refuse(const LookupAddress& found, const std::optional<SocketAddress>& address) const;
   void order_candidates();
   void look_at_attempts();
   void start_attempts();
@@ -84,11 +92,13 @@ class Connector final : private reactor::Task, private reactor::Timer, private t
   transport::AttemptOptions source_for(const SocketAddress& address) const;
   Error describe(const Running& running, const error_code& code) const;
   bool look_at(Running& running);
+  bool judge(Running& running, const error_code& code, Connected transport);
   void candidate_failed(std::size_t candidate, const Error& error);
   void all_failed();
   void give_up(const error_code& code);
   void tell(News news);
   void finish(News news);
+  void stop_all() noexcept;
   std::string_view host() const noexcept { return request_.port ? request_.host : std::string_view(); }
   std::string_view path() const noexcept { return request_.port ? std::string_view() : request_.path; }
 
@@ -103,7 +113,8 @@ class Connector final : private reactor::Task, private reactor::Timer, private t
   std::vector<Running> running_;           // the newest is last
   std::size_t next_ = 0;                   // candidate
   bool begun_ = false;
-  bool may_start_next_ = true;  // the newest attempt has failed or has had its time
+  bool memory_ran_out_ = false;  // that is the last news
+  bool may_start_next_ = true;   // the newest attempt has failed or has had its time
   std::optional<StopRequest> stop_;
   std::unique_ptr<TimeLimit> time_limit_;
 };

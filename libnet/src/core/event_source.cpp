@@ -1,5 +1,6 @@
 #include "core/event_source.hpp"
 
+#include <new>
 #include <utility>
 
 namespace libnet::core {
@@ -87,10 +88,16 @@ class EventSource::Step {
   bool whole_ = false;
 };
 
+/// Memory that a completion handler misses is the handler's affair, as with Asio: its exception leaves `run()`.
 void EventSource::run_task() {
   Step scope(*this);
-  step();
-  scope.done();
+  try {
+    step();
+    scope.done();
+  } catch (const std::bad_alloc&) {
+    if (loop_->completing()) throw;
+    memory_ran_out();
+  }
 }
 
 void EventSource::update_work() noexcept {
@@ -108,12 +115,12 @@ void EventSource::set_referenced(bool referenced) {
 // --- operations and events -----------------------------------------------------------------------------------------
 
 void EventSource::wait(Operation& operation) {
+  watch_operation(operation, *this, *loop_);
   operation.waits = true;
   waiting_.push_back(operation);
-  watch_operation(operation, *this, *loop_);
 }
 
-void EventSource::finish(Operation& operation, const error_code& result) {
+void EventSource::finish(Operation& operation, const error_code& result) noexcept {
   operation.result = result;
   operation.waits = false;
   completed_.push_back(operation);
@@ -121,10 +128,24 @@ void EventSource::finish(Operation& operation, const error_code& result) {
   wake();
 }
 
-void EventSource::stop_telling(Operation& operation, const error_code& reason) noexcept {
+bool EventSource::stop_telling(Operation& operation, const error_code& reason) {
   using Kind = Operation::Kind;
-  const bool waited = operation.kind == Kind::event || operation.kind == Kind::drain || operation.kind == Kind::end;
-  if (waited && operation.linked() && !operation.result) operation.result = reason;
+  if (operation.waits) return false;
+  const bool only_waited =
+      operation.kind == Kind::event || operation.kind == Kind::drain || operation.kind == Kind::end;
+  if (only_waited && !operation.result) operation.result = reason;
+  return true;
+}
+
+bool EventSource::finish_without_memory(Operation& operation) noexcept {
+  if (operation.linked()) OperationList::remove(operation);
+  finish(operation, detail::out_of_memory());
+  return false;
+}
+
+void EventSource::take_back(Operation& operation) noexcept {
+  if (operation.linked()) OperationList::remove(operation);
+  operation.abandon();
 }
 
 void EventSource::complete_next() {
@@ -139,6 +160,7 @@ void EventSource::complete_next() {
 }
 
 void EventSource::complete_callback(Operation& operation) try { operation.complete(); } catch (...) {
+  loop_->set_completing(false);
   listener_threw(std::current_exception());
 }
 

@@ -34,6 +34,14 @@ class EventSource : public reactor::LoopObject, private reactor::Task, protected
   reactor::Loop& loop() const noexcept { return *loop_; }
   const std::shared_ptr<reactor::Loop>& shared_loop() const noexcept { return loop_; }
 
+  /// @name An operation whose start has thrown
+  /// @{
+  /// It completes with that error. Always false: what a failed write returns.
+  bool finish_without_memory(Operation& operation) noexcept;
+  /// It is freed: the call that brought it throws.
+  void take_back(Operation& operation) noexcept;
+  /// @}
+
   bool remove_listener(ListenerId id);
   void remove_listeners(std::uint8_t event);
   std::size_t count_listeners(std::uint8_t event) const noexcept { return listeners_.count(event); }
@@ -47,23 +55,27 @@ class EventSource : public reactor::LoopObject, private reactor::Task, protected
   /// @{
   virtual void step() = 0;
   /// After each step, also one that a handler's exception has ended.
-  virtual void after_step() = 0;
+  virtual void after_step() noexcept = 0;
+  /// A step has ended for want of memory, in the middle of what it was about to do. Another step follows.
+  virtual void memory_ran_out() noexcept = 0;
   /// Something is due that the next step delivers.
   virtual bool anything_due() const noexcept = 0;
   /// Nothing will happen any more unless somebody calls.
   virtual bool at_rest() const noexcept = 0;
   virtual bool counts_as_work() const noexcept = 0;
-  virtual void listener_threw(std::exception_ptr exception) = 0;
+  virtual void listener_threw(std::exception_ptr exception) noexcept = 0;
   /// The io_context ends: abandon operations, close what is open.
   virtual void abandon() noexcept = 0;
   /// @}
 
   /// Asks for a step.
-  void wake() {
+  void wake() noexcept {
     if (!in_step_) loop_->schedule(*this);
   }
+  /// Takes back that a step was asked for.
+  void sleep() noexcept { loop_->unschedule(*this); }
   /// Asks for a step behind everything that is due already.
-  void wake_last() {
+  void wake_last() noexcept {
     loop_->unschedule(*this);
     loop_->schedule(*this);
   }
@@ -72,21 +84,25 @@ class EventSource : public reactor::LoopObject, private reactor::Task, protected
   /// Whether the loop counts this object now.
   bool counted() const noexcept { return counted_; }
 
+  /// Lets an operation wait for `finish_waiting`.
+  /// @throws std::bad_alloc: it does not wait then.
   void wait(Operation& operation);
-  void finish(Operation& operation, const error_code& result);
+  void finish(Operation& operation, const error_code& result) noexcept;
   /// Completes waiting operations; true if there were any.
   template <class Predicate>
   bool finish_waiting(const error_code& result, Predicate chosen) {
-    const bool any = finish_operations(waiting_, completed_, result, chosen) != 0;
-    if (any) wake();
-    return any;
+    const std::size_t finished = finish_operations(waiting_, completed_, result, chosen);
+    if (finished == 0) return false;
+    loop_->note_results(finished);
+    wake();
+    return true;
   }
   bool finish_waiting(Operation::Kind kind, const error_code& result) {
     return finish_waiting(result, [kind](const Operation& operation) { return operation.kind == kind; });
   }
   /// Who cancels a wait whose result is there, and was not told yet, does not want it. What other operations say of bytes
-  /// or of a connection remains true, and is told.
-  static void stop_telling(Operation& operation, const error_code& reason) noexcept;
+  /// or of a connection remains true, and is told. False if the operation has no result yet.
+  bool stop_telling(Operation& operation, const error_code& reason);
   /// Calls the handler of the first completed operation.
   void complete_next();
 

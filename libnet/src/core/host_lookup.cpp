@@ -5,11 +5,18 @@
 
 #include <boost/asio/error.hpp>
 
+#include "core/thrown_error.hpp"
 #include "transport/network.hpp"
 
 namespace libnet::core {
 
 namespace asio = boost::asio;
+
+std::optional<SocketAddress> to_address(const LookupAddress& found, std::uint16_t port) {
+  if (found.exact && found.exact->family() != Family::unix_path) return found.exact->with_port(port);
+  if (is_ip(found.address) == 0) return std::nullopt;
+  return SocketAddress::ip(found.address, port);
+}
 
 /// Shared by the one who asks and the one who answers. The handler is empty once nobody wants to know. The answer comes
 /// back as a letter.
@@ -24,19 +31,18 @@ struct HostLookup::State final : reactor::Letter, std::enable_shared_from_this<S
   std::vector<LookupAddress> found;
   std::shared_ptr<State> keep;  // while the letter is under way
 
-  void answer(Error reason, std::vector<LookupAddress> addresses);
+  void answer(Error reason, std::vector<LookupAddress> addresses) noexcept;
   void deliver_letter() override;
   void discard_letter() noexcept override { const auto last = std::move(keep); }
   Handler take_handler();
 };
 
-void HostLookup::State::answer(Error reason, std::vector<LookupAddress> addresses) {
+void HostLookup::State::answer(Error reason, std::vector<LookupAddress> addresses) noexcept {
   const std::lock_guard lock(mutex);
   if (!handler || answered) return;
   if (!reason && addresses.empty()) reason = Error(error_code(asio::error::host_not_found));
-  if (reason && reason.operation().empty()) {
-    reason = Error(reason.code(), ErrorInfo{.operation = "getaddrinfo", .host = host});
-  }
+  if (reason && reason.operation().empty())
+    reason = described(reason.code(), {.operation = "getaddrinfo", .host = host});
   answered = true;
   error = std::move(reason);
   found = std::move(addresses);
@@ -81,7 +87,7 @@ HostLookup::HostLookup(reactor::Loop& loop, const Lookup& lookup, const std::str
     }
   } catch (...) {
     const std::exception_ptr exception = std::current_exception();
-    answer(Error(Errc::listener_threw, ErrorInfo{.operation = "lookup", .host = host, .exception = &exception}));
+    answer(described(Errc::listener_threw, {.operation = "lookup", .host = host, .exception = &exception}));
   }
 }
 

@@ -68,6 +68,17 @@ void Lobby::refuse_all_but(const ListenSession* current) noexcept {
   }
 }
 
+error_code Lobby::after_fork() {
+  error_code failure;
+  for (auto* guests : {&waiting_, &due_, &ready_}) {
+    guests->for_each([&failure](Guest& guest) {
+      const error_code code = guest.transport ? guest.transport->after_fork() : error_code();
+      if (!failure) failure = code;
+    });
+  }
+  return failure;
+}
+
 // --- steps ---------------------------------------------------------------------------------------------------------
 
 /// The first run in a turn lets those go first who became due together with the lobby. The second one has the share of this

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
+#include <new>
 #include <string_view>
 
 #include "libnet/error.hpp"
@@ -30,5 +32,16 @@ LogLevel level_of(const Error& error) noexcept;
 
 /// Forgets which lines came within the last second; for tests.
 void forget_logged() noexcept;
+
+/// The same with a line that is made only where it would be seen; without memory for it nothing is said.
+template <std::invocable MakeLine>
+void log(LogLevel level, LogKind kind, MakeLine make_line) noexcept {
+  if (!logs(level)) return;
+  try {
+    log(level, kind, std::string_view(make_line()));
+  } catch (const std::bad_alloc&) {
+    return;
+  }
+}
 
 }  // namespace libnet::core

@@ -17,17 +17,21 @@ void watch_operation(Operation& operation, detail::OperationOwner& owner, reacto
 /// longer.
 template <class Predicate>
 std::size_t move_operations(OperationList& from, OperationList& to, Predicate chosen) {
-  OperationList kept;
+  struct Kept {
+    ~Kept() { list.prepend(operations); }
+    OperationList& list;
+    OperationList operations;
+  } kept{from, {}};
   std::size_t moved = 0;
   while (!from.empty()) {
-    Operation& operation = from.pop_front();
-    const bool moves = chosen(operation);
-    (moves ? to : kept).push_back(operation);
+    Operation& operation = from.front();
+    const bool moves = chosen(operation);  // may throw: then it stays where it is
+    OperationList::remove(operation);
+    (moves ? to : kept.operations).push_back(operation);
     if (!moves) continue;
     operation.waits = false;
     ++moved;
   }
-  from.prepend(kept);
   return moved;
 }
 

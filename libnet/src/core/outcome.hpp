@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 
 #include <boost/asio/error.hpp>
 
+#include "libnet/detail/operation.hpp"
 #include "libnet/error.hpp"
 
 namespace libnet::core {
@@ -18,8 +20,11 @@ class Outcome {
   /// @name What happens
   /// @{
   /// Keeps the error, unless there is one already: the first error is the cause of the later ones.
-  void keep(const Error& error) {
-    if (!error_) error_ = std::make_unique<const Error>(error);
+  /// Without memory for it, that is the error.
+  void keep(const Error& error) noexcept {
+    if (error_) return;
+    const Error* const kept = new (std::nothrow) Error(error);
+    error_.reset(kept != nullptr ? kept : &no_memory());
   }
   /// The program destroyed the connection: later calls say so.
   void note_destroyed() noexcept { destroyed_ = true; }
@@ -75,7 +80,17 @@ class Outcome {
  private:
   enum class Heard : std::uint8_t { by_nobody, by_log, by_program };
 
-  std::unique_ptr<const Error> error_;  // most connections have none, so it takes room only where there is one
+  static const Error& no_memory() noexcept {
+    static const Error error(detail::out_of_memory());
+    return error;
+  }
+  struct Forget {
+    void operator()(const Error* error) const noexcept {
+      if (error != &no_memory()) delete error;
+    }
+  };
+
+  std::unique_ptr<const Error, Forget> error_;  // most connections have none, so it takes room only where there is one
   bool destroyed_ = false;
   Heard heard_ = Heard::by_nobody;
 };

@@ -42,11 +42,13 @@ detail::EntryCoroutine RunningHandler::run(asio::awaitable<void> coroutine, Runn
 void RunningHandler::ended(std::exception_ptr failure) const {
   reactor::Loop& loop = Connection::of(socket_).loop();
   if (!loop.alive()) return;
-  asio::dispatch(loop.executor(), [socket = socket_, failure = std::move(failure)] {
+  auto tell = [socket = socket_, reason = std::move(failure)] {
     Connection& connection = Connection::of(socket);
     Acceptor* const acceptor = connection.session()->acceptor();
-    if (acceptor != nullptr && acceptor->loop().alive()) acceptor->handler_ended(connection, failure);
-  });
+    if (acceptor != nullptr && acceptor->loop().alive()) acceptor->handler_ended(connection, reason);
+  };
+  if (loop.runs_here()) return tell();  // where dispatch would do the same, after it has asked for memory
+  asio::dispatch(loop.executor(), std::move(tell));
 }
 
 }  // namespace libnet::core

@@ -111,6 +111,16 @@ void Sending::end() noexcept {
   corks_ = 0;
 }
 
+void Sending::leave() noexcept {
+  side_ = Side::leaving;
+  corks_ = 0;
+}
+
+void Sending::leave_to_parent() noexcept {
+  queue_.drop_data();
+  if (side_ == Side::ending || side_ == Side::shut) side_ = Side::finished;
+}
+
 error_code Sending::send_end(transport::Transport& transport) {
   if (side_ != Side::ending || !queue_.bare()) return {};
   side_ = Side::shut;

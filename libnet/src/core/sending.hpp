@@ -27,6 +27,7 @@ class Sending {
     shut,      ///< The transport has taken the end, and may hold its encoded form.
     flushed,   ///< The end was sent; 'finish' is due.
     finished,  ///< 'finish' was told.
+    leaving,   ///< What is queued leaves, but no end follows: another process goes on with the connection.
     aborted,   ///< Cut with bytes unsent: the peer gets a reset, not an end.
   };
   enum class Views : std::uint8_t { copied, borrowed };
@@ -160,6 +161,12 @@ class Sending {
   /// What is queued leaves, then the end; corks hold nothing back any more.
   void end() noexcept;
   void abort() noexcept { side_ = Side::aborted; }
+  void leave() noexcept;
+  bool is_leaving() const noexcept { return side_ == Side::leaving; }
+  /// All has left, and no end follows.
+  bool has_left() const noexcept { return is_leaving() && is_bare(); }
+  /// The parent process sends what is queued, and the end behind it.
+  void leave_to_parent() noexcept;
   /// Hands the end to the transport once it has taken all else: it may hold bytes that only an end releases.
   error_code send_end(transport::Transport& transport);
   /// True, once, when the end has wholly left.

@@ -2,17 +2,25 @@
 
 #include <new>
 
+#include "libnet/detail/operation.hpp"
+
 namespace libnet::core {
 
-Error error_of(const std::exception_ptr& thrown, Errc otherwise, const char* operation) {
+Error described(const error_code& code, const ErrorInfo& info) noexcept try {
+  return {code, info};
+} catch (const std::bad_alloc&) {
+  return {code, info.operation};
+}
+
+Error error_of(const std::exception_ptr& thrown, Errc otherwise, const char* operation) noexcept {
   try {
     std::rethrow_exception(thrown);
   } catch (const SystemError& known) {
     return known.error();
   } catch (const std::bad_alloc&) {
-    return {boost::system::errc::make_error_code(boost::system::errc::not_enough_memory), operation};
+    return {detail::out_of_memory(), operation};
   } catch (...) {
-    return {otherwise, ErrorInfo{.operation = operation, .exception = &thrown}};
+    return described(otherwise, {.operation = operation, .exception = &thrown});
   }
 }
 

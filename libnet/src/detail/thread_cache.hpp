@@ -6,6 +6,8 @@
 #include <iterator>
 #include <new>
 
+#include <pthread.h>
+
 #if defined(__SANITIZE_ADDRESS__)
 #define LIBNET_BYPASS_CACHES 1
 #elif defined(__has_feature)
@@ -79,27 +81,33 @@ class ThreadCache {
     std::array<FreeList, std::size(limits)> lists{};
   };
 
-  /// Gives everything back when the thread ends.
-  struct AtThreadExit {
-    AtThreadExit() noexcept {
-      state_.phase = Phase::open;
-      for (std::size_t index = 0; index < std::size(limits); ++index) state_.lists[index].set_room(limits[index]);
-    }
-    AtThreadExit(const AtThreadExit&) = delete;
-    AtThreadExit& operator=(const AtThreadExit&) = delete;
-    ~AtThreadExit() {
+  /// Told by the system when a thread ends. A thread_local object with a destructor would do the same; but where there is no
+  /// memory to register that, the C library ends the process.
+  class ThreadEnd {
+   public:
+    ThreadEnd() noexcept : known_(::pthread_key_create(&key_, &give_all_back) == 0) {}
+    /// False if the end of this thread would not be told.
+    bool watch() const noexcept { return known_ && ::pthread_setspecific(key_, &state_) == 0; }
+
+   private:
+    static void give_all_back(void*) noexcept {
       state_.phase = Phase::ended;
       for (FreeList& list : state_.lists) {
         while (void* const memory = list.take()) ::operator delete(memory);
         list.set_room(0);
       }
     }
+
+    pthread_key_t key_{};
+    bool known_;
   };
 
   /// True if the lists have room from now on.
   [[gnu::noinline]] static bool open() noexcept {
-    if (state_.phase != Phase::untouched) return false;
-    static thread_local const AtThreadExit at_thread_exit;
+    static const ThreadEnd thread_end;
+    if (state_.phase != Phase::untouched || !thread_end.watch()) return false;
+    state_.phase = Phase::open;
+    for (std::size_t index = 0; index < std::size(limits); ++index) state_.lists[index].set_room(limits[index]);
     return true;
   }
 

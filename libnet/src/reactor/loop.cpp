@@ -1,13 +1,11 @@
 #include "reactor/loop.hpp"
 
-#include <algorithm>
-#include <exception>
-
 #include <boost/asio/post.hpp>
-#include <boost/asio/strand.hpp>
 
-#include "libnet/detail/recycling.hpp"
+#include "detail/only_thread.hpp"
+#include "libnet/error.hpp"
 #include "reactor/context_service.hpp"
+#include "reactor/destination.hpp"
 #include "reactor/epoll_reactor.hpp"
 #include "reactor/portable_reactor.hpp"
 #include "reactor/thread_check.hpp"
@@ -26,10 +24,11 @@ std::unique_ptr<Reactor> make_reactor(Loop& loop) {
 }  // namespace
 
 Loop::Loop(ContextService& service, Waker& waker, asio::io_context& context, asio::any_io_executor executor,
-           ReactorKind kind)
+           ReactorKind kind, const void* strand)
     : service_(service),
       context_(&context),
       executor_(std::move(executor)),
+      strand_(strand),
       kind_(kind),
       mailbox_(std::make_shared<Mailbox>(*this, waker)),
       reactor_(make_reactor(*this)),
@@ -57,11 +56,12 @@ void Loop::remove(LoopObject& object) noexcept {
 }
 
 struct Loop::TurnHandler {
-  using allocator_type = detail::RecyclingAllocator<void>;
-  allocator_type get_allocator() const noexcept { return {}; }
+  using allocator_type = detail::ReservedAllocator<void>;
+  allocator_type get_allocator() const noexcept { return loop->turn_memory_; }
 
   void operator()() const {
     if (!loop->alive()) return;
+    const Entry entry(*loop);
     loop->turn_posted_ = false;
     loop->run_turn();
   }
@@ -69,7 +69,7 @@ struct Loop::TurnHandler {
   std::shared_ptr<Loop> loop;
 };
 
-void Loop::schedule(Task& task) {
+void Loop::schedule(Task& task) noexcept {
   if (!alive() || task.queued()) return;
   ready_.push_back(task);
   request_turn();
@@ -79,7 +79,7 @@ void Loop::unschedule(Task& task) noexcept {
   if (task.queued()) List<Task>::remove(task);
 }
 
-void Loop::request_turn() {
+void Loop::request_turn() noexcept {
   if (in_turn() || turn_announced_ || turn_posted_ || !alive()) return;
   turn_posted_ = true;
   try {
@@ -88,9 +88,9 @@ void Loop::request_turn() {
     } else {
       asio::post(executor_, TurnHandler{shared_from_this()});
     }
-  } catch (...) {
-    turn_posted_ = false;  // no memory: a later request may find some
-    throw;
+  } catch (...) {  // a strand has room for nobody's handlers but its own
+    turn_posted_ = false;
+    mailbox_->ring();
   }
 }
 
@@ -101,24 +101,47 @@ class Loop::TurnScope {
     loop_.in_turn_.store(true, std::memory_order_relaxed);
     loop_.now_known_ = false;
     loop_.completing_ = false;
+#ifndef NDEBUG
     loop_.last_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+#endif
   }
   TurnScope(const TurnScope&) = delete;
   TurnScope& operator=(const TurnScope&) = delete;
+  /// What the end throws gives way to what is being thrown: the next turn, which is due then, tries again.
   ~TurnScope() {
-    if (loop_.alive()) loop_.wake_for_first_timer();
-    loop_.in_turn_.store(false, std::memory_order_relaxed);
-    loop_.now_known_ = false;
-    if (!loop_.alive()) return;
-    if (!loop_.ready_.empty()) loop_.request_turn();
-    loop_.reactor_->end_turn();
-    loop_.settle_work();
+    if (!ended_) try {
+        end();
+      } catch (...) {
+      }
+  }
+  void end() {
+    ended_ = true;
+    loop_.end_turn();
   }
 
  private:
   std::shared_ptr<Loop> keep_;
   Loop& loop_;
+  bool ended_ = false;
 };
+
+void Loop::end_turn() try {
+  struct Left {
+    ~Left() {
+      loop.in_turn_.store(false, std::memory_order_relaxed);
+      loop.now_known_ = false;
+      if (loop.alive() && !loop.ready_.empty()) loop.request_turn();
+    }
+    Loop& loop;
+  } const left{*this};
+  if (!alive()) return;
+  settle_work();  // before Asio's waits, which the portable reactor discounts: one that fails at once never counted
+  wake_for_first_timer();
+  reactor_->end_turn();
+} catch (...) {
+  request_turn();
+  throw;
+}
 
 void Loop::run_turn() {
   if (!in_turn()) known_results_ = 0;
@@ -126,19 +149,16 @@ void Loop::run_turn() {
 }
 
 void Loop::run_further_turn() {
-#ifndef NDEBUG
-  const bool elsewhere = last_thread_.load(std::memory_order_relaxed) != std::this_thread::get_id();
-  if (in_turn() && elsewhere) trap_wrong_thread("io_context::run, with the epoll reactor,");
-#endif
   turn_announced_ = false;
   if (in_turn()) {  // a listener runs the context itself: the turn that runs already goes on afterwards, at a later time
     now_known_ = false;
     return;
   }
-  const TurnScope scope(*this);
+  TurnScope scope(*this);
   ++turn_;
   run_expired_timers();
   run_rounds();
+  scope.end();
 }
 
 void Loop::run_rounds() {
@@ -175,7 +195,7 @@ void Loop::settle_work() noexcept {
   }
 }
 
-TimePoint Loop::now() {
+TimePoint Loop::now() noexcept {
   if (manual_clock_) return now_;
   if (!in_turn()) return Clock::now();
   if (!now_known_) {
@@ -198,97 +218,65 @@ void Loop::advance(Duration by) {
 void Loop::run_expired_timers() {
   if (timers_.empty()) return;
   const TimePoint time = now();
-  while (!timers_.empty() && timers_.front().deadline <= time) {
-    Timer& timer = *timers_.front().timer;
+  while (!timers_.empty() && timers_.first_deadline() <= time) {
+    Timer& timer = timers_.first();
     timer.stop();
     timer.on_timer();
   }
 }
 
-void Loop::start(Timer& timer, TimePoint deadline) {
+void Loop::start(Timer& timer, TimePoint deadline) noexcept {
   timer.stop();
   if (!alive() || deadline == TimePoint::max()) return;
-  timers_.push_back({deadline, &timer});
+  timers_.add(timer, deadline);
   timer.loop_ = this;
-  timer.position_ = timers_.size() - 1;
-  heap_place(timer.position_);
   request_turn();
 }
 
 void Timer::stop() noexcept {
   if (loop_ == nullptr) return;
-  loop_->heap_remove(position_);
+  loop_->timers_.remove(*this);
   loop_ = nullptr;
-}
-
-/// Moves the entry at `position` up or down to where the heap order wants it.
-void Loop::heap_place(std::size_t position) noexcept {
-  const HeapEntry entry = timers_[position];
-  const auto put = [this](std::size_t at, const HeapEntry& what) {
-    timers_[at] = what;
-    what.timer->position_ = at;
-  };
-  while (position > 0 && entry.deadline < timers_[(position - 1) / 2].deadline) {
-    put(position, timers_[(position - 1) / 2]);
-    position = (position - 1) / 2;
-  }
-  for (;;) {
-    std::size_t child = 2 * position + 1;
-    if (child >= timers_.size()) break;
-    if (child + 1 < timers_.size() && timers_[child + 1].deadline < timers_[child].deadline) ++child;
-    if (timers_[child].deadline >= entry.deadline) break;
-    put(position, timers_[child]);
-    position = child;
-  }
-  put(position, entry);
-}
-
-void Loop::heap_remove(std::size_t position) noexcept {
-  const HeapEntry last = timers_.back();
-  timers_.pop_back();
-  if (position == timers_.size()) return;
-  timers_[position] = last;
-  last.timer->position_ = position;
-  heap_place(position);
 }
 
 /// A wake-up that comes too early costs less than setting it anew for each timer that moved to a later time. One that
 /// came while this turn ran is pending as well: the reactor has not told it yet.
 void Loop::wake_for_first_timer() {
   if (timers_.empty() || manual_clock_) return;
-  const TimePoint first = timers_.front().deadline;
+  const TimePoint first = timers_.first_deadline();
   const bool pending = wake_time_ != TimePoint::max() && wake_time_ > now();
   if (pending && wake_time_ <= first) return;
-  wake_time_ = first;
+  wake_time_ = TimePoint::max();
   reactor_->wake_at(first);
+  wake_time_ = first;
 }
-
-namespace {
-
-bool runs_here(const asio::any_io_executor& executor) {
-  if (const auto* plain = executor.target<asio::io_context::executor_type>()) return plain->running_in_this_thread();
-  if (const auto* strand = executor.target<asio::strand<asio::io_context::executor_type>>()) {
-    return strand->running_in_this_thread();
-  }
-  if (const auto* strand = executor.target<asio::strand<asio::any_io_executor>>()) {
-    return strand->running_in_this_thread();
-  }
-  return true;
-}
-
-}  // namespace
 
 bool Loop::on_right_thread() const noexcept {
   const std::thread::id last = last_thread_.load(std::memory_order_relaxed);
   if (!alive() || last == std::thread::id() || last == std::this_thread::get_id()) return true;
-  return !in_turn() && (context_->stopped() || runs_here(executor_));
+  return !in_turn() && (context_->stopped() || reactor::runs_here(executor_, true));
 }
 
+bool Loop::runs_here() const noexcept { return reactor::runs_here(executor_, false); }
+
+/// Between two handlers another thread may begin to run the context at any moment, also if this one ran it last.
 bool Loop::owns_this_thread() const noexcept {
-  if (!native_) return runs_here(executor_);
-  const std::thread::id last = last_thread_.load(std::memory_order_relaxed);
-  return last == std::this_thread::get_id() || last == std::thread::id() || runs_here(executor_);
+  if (inside_.load(std::memory_order_relaxed) == std::this_thread::get_id()) return true;
+  return (native_ && detail::only_thread()) || reactor::runs_here(executor_, false);
 }
+
+void Loop::after_fork() {
+  if (!alive()) return;
+  reactor_->after_fork();
+  error_code failure;
+  objects_.for_each([&failure](LoopObject& object) {
+    const error_code code = object.on_fork();
+    if (!failure) failure = code;
+  });
+  if (failure) throw SystemError(Error(failure, "epoll"));
+}
+
+void Loop::found_second_thread() noexcept { end_for_second_thread(); }
 
 /// The mailbox is closed last: who finds it closed may act at once, in any thread, on an object that has been dealt with.
 void Loop::shutdown() noexcept {
@@ -296,7 +284,7 @@ void Loop::shutdown() noexcept {
   reactor_->shutdown();
   context_ = nullptr;
   known_results_ = known_results_per_wake_up;
-  while (!timers_.empty()) timers_.front().timer->stop();
+  while (!timers_.empty()) timers_.first().stop();
   while (!ready_.empty()) ready_.pop_front();
   while (!objects_.empty()) {
     LoopObject& object = objects_.front();

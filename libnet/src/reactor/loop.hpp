@@ -8,18 +8,18 @@
 #include <mutex>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "detail/reserved_memory.hpp"
 #include "libnet/detail/intrusive_list.hpp"
 #include "libnet/errc.hpp"
-#include "libnet/milliseconds.hpp"
 #include "libnet/reactor.hpp"
 #include "reactor/fairness.hpp"
 #include "reactor/mailbox.hpp"
 #include "reactor/task.hpp"
+#include "reactor/timer_queue.hpp"
 
 /// Readiness, the turn of the loop, the clock, and what keeps the loop running: all on a Boost.Asio io_context.
 namespace libnet::transport {
@@ -32,39 +32,6 @@ namespace asio = boost::asio;
 
 class ContextService;
 class Loop;
-
-using Clock = std::chrono::steady_clock;
-using TimePoint = Clock::time_point;
-using Duration = Clock::duration;
-
-/// `delay` later; TimePoint::max(), which never comes, if that is further than time can tell.
-template <class Rep, class Period>
-constexpr TimePoint later(TimePoint time, const std::chrono::duration<Rep, Period>& delay) noexcept {
-  const auto wanted = detail::clamped<Duration>(delay);
-  return wanted < TimePoint::max() - time ? time + wanted : TimePoint::max();
-}
-
-/// A deadline. Timers never keep the loop running. Stopped by its destructor.
-class Timer {
- public:
-  Timer() = default;
-  Timer(const Timer&) = delete;
-  Timer& operator=(const Timer&) = delete;
-
-  /// Runs inside a turn, after the timer was taken out of the queue; may start it again or destroy it.
-  virtual void on_timer() = 0;
-
-  bool armed() const noexcept { return loop_ != nullptr; }
-  void stop() noexcept;
-
- protected:
-  virtual ~Timer() { stop(); }
-
- private:
-  friend class Loop;
-  Loop* loop_ = nullptr;
-  std::size_t position_ = 0;  // in the loop's heap
-};
 
 /// One watched descriptor. Readiness is remembered until somebody who found it gone clears it.
 class Watch {
@@ -89,6 +56,11 @@ class Watch {
   friend class PortableReactor;
   int descriptor_ = -1;                 // -1: not attached
   std::shared_ptr<void> registration_;  // what the portable reactor keeps
+
+ public:
+  /// An errno: readiness cannot be told any more; the watch was told that it is ready. Small members of a derived class that
+  /// come first lie beside it.
+  std::uint8_t watch_error = 0;
 };
 
 /// How descriptors become ready: the part in which the two reactors differ.
@@ -101,16 +73,24 @@ class Reactor {
   virtual void detach(Watch& watch) noexcept = 0;
 
   /// Asks for `on_ready` when the descriptor becomes readable or writable.
-  virtual void await_readable(Watch& watch) = 0;
-  virtual void await_writable(Watch& watch) = 0;
+  virtual void await_readable(Watch& watch) noexcept = 0;
+  virtual void await_writable(Watch& watch) noexcept = 0;
   /// Asks for `on_ready` when `broken` becomes true.
-  virtual void await_failure(Watch& watch) = 0;
+  virtual void await_failure(Watch& watch) noexcept = 0;
 
   /// Asks for a turn at the given time, in place of any time asked for before.
+  /// @throws SystemError, std::bad_alloc: it has to be asked for again.
   virtual void wake_at(TimePoint when) = 0;
 
   /// Called in the loop at the end of every turn: the place where Asio's waits are started.
+  /// @throws std::bad_alloc: what was not started yet is started at the end of the next turn.
   virtual void end_turn() = 0;
+
+  /// In a child process: replaces what is shared with the parent without touching it. Everything is to be watched again.
+  /// @throws SystemError
+  virtual void after_fork() = 0;
+  /// After that: goes on watching.
+  virtual error_code watch_again(Watch& watch) noexcept = 0;
 
   /// Gives up everything that belongs to the io_context.
   virtual void shutdown() noexcept = 0;
@@ -123,6 +103,10 @@ class LoopObject : public ListNode<LoopObject>, public Letter {
   /// The io_context ends: drop listeners and handlers, run no user code.
   virtual void on_context_shutdown() noexcept = 0;
 
+  /// In a child process: what the object has is the parent's as well, and what the parent is about to do with it is the
+  /// parent's alone. Watches its descriptors again.
+  virtual error_code on_fork() = 0;
+
  protected:
   ~LoopObject() = default;
 };
@@ -133,16 +117,19 @@ class LoopObject : public ListNode<LoopObject>, public Letter {
 /// It may outlive its io_context: then `alive()` is false and every call does nothing.
 class Loop : public std::enable_shared_from_this<Loop> {
  public:
-  /// The loop that serves `executor`. Its context must be an io_context, else std::invalid_argument.
+  /// The loop that serves `executor`, which must lead to an io_context or a strand of one, through whatever types of
+  /// Asio's; else std::invalid_argument.
   static std::shared_ptr<Loop> of(const asio::any_io_executor& executor);
 
+  /// @param strand  What all copies of its strand share, if it has one and that is known.
   Loop(ContextService& service, Waker& waker, asio::io_context& context, asio::any_io_executor executor,
-       ReactorKind kind);
+       ReactorKind kind, const void* strand);
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
   ~Loop();
 
   const asio::any_io_executor& executor() const noexcept { return executor_; }
+  const void* strand() const noexcept { return strand_; }
   bool alive() const noexcept { return context_ != nullptr; }
   ReactorKind kind() const noexcept { return kind_; }
   Reactor& reactor() noexcept { return *reactor_; }
@@ -153,16 +140,16 @@ class Loop : public std::enable_shared_from_this<Loop> {
 
   /// Puts the task into the ready list (once) and makes sure that a turn comes. Not from inside `Task::run_task` of a
   /// task that is still queued; a task may schedule itself: it then runs again in the next round.
-  void schedule(Task& task);
+  void schedule(Task& task) noexcept;
   void unschedule(Task& task) noexcept;
 
   /// The time; the same for all who ask within one turn.
-  TimePoint now();
+  TimePoint now() noexcept;
   /// The time at this very moment, for what must not come too early.
-  TimePoint precise_now() const { return manual_clock_ ? now_ : Clock::now(); }
+  TimePoint precise_now() const noexcept { return manual_clock_ ? now_ : Clock::now(); }
   /// In place of any deadline before. TimePoint::max() never comes: the timer is not armed then.
-  void start(Timer& timer, TimePoint deadline);
-  void start_after(Timer& timer, Duration delay) { start(timer, later(now(), delay)); }
+  void start(Timer& timer, TimePoint deadline) noexcept;
+  void start_after(Timer& timer, Duration delay) noexcept { start(timer, later(now(), delay)); }
 
   /// Replaces the clock by one that only moves when told; for tests.
   void use_manual_clock();
@@ -175,8 +162,30 @@ class Loop : public std::enable_shared_from_this<Loop> {
   void add(LoopObject& object) noexcept;
   void remove(LoopObject& object) noexcept;  ///< Harmless for one that is not there any more.
 
+  /// While it lives, the calling thread is inside the loop. Each handler of the loop's that Asio calls begins with one.
+  ///
+  /// Two threads inside one loop share what nothing guards. That ends the program, in every build: std::terminate, with a
+  /// message. It costs one atomic exchange a wake-up. Threads that take turns, and strands, are inside one after the other.
+  class Entry {
+   public:
+    explicit Entry(Loop& loop) noexcept : Entry(loop, std::this_thread::get_id()) {}
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+    ~Entry() { loop_.inside_.store(before_, std::memory_order_relaxed); }
+
+   private:
+    Entry(Loop& loop, std::thread::id self) noexcept
+        : loop_(loop), before_(loop.inside_.exchange(self, std::memory_order_relaxed)) {
+      if (before_ != std::thread::id() && before_ != self) found_second_thread();
+    }
+
+    Loop& loop_;
+    const std::thread::id before_;  // nobody, or this one if a listener runs the context itself
+  };
+
   /// Runs the first turn of a wake-up: expired timers, then the ready list in a bounded number of rounds. What is left
   /// gets a wake-up of its own. An exception that leaves a task passes through; the rest is delivered by the next turn.
+  /// @throws what the end of a turn throws, too: then another turn is due, which tries again.
   void run_turn();
   /// Runs another turn of the same wake-up.
   void run_further_turn();
@@ -191,14 +200,17 @@ class Loop : public std::enable_shared_from_this<Loop> {
   }
   /// A completion handler runs, or has returned.
   void set_completing(bool completing) noexcept { completing_ = completing; }
+  /// True while one runs. An exception leaves it so until the next completion or turn.
+  bool completing() const noexcept { return completing_; }
   /// An operation has its result. It was known at once if a completion handler is running: that has started it.
   void note_result() noexcept { known_results_ += static_cast<int>(completing_); }
+  void note_results(std::size_t count) noexcept { known_results_ += completing_ ? static_cast<int>(count) : 0; }
 
   /// The caller is going to schedule tasks and then to run a turn: none has to be posted for them.
   void announce_turn() noexcept { turn_announced_ = true; }
 
-  /// Makes sure that a turn comes (again).
-  void request_turn();
+  /// Makes sure that a turn comes (again). Without memory for a handler it comes through the mailbox.
+  void request_turn() noexcept;
 
   bool in_turn() const noexcept { return in_turn_.load(std::memory_order_relaxed); }
 
@@ -221,9 +233,16 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// allowed, and so is what comes between its runs.
   bool on_right_thread() const noexcept;
 
-  /// True if the calling thread can be sure that nobody else is inside the loop now. From any thread, as long as the
-  /// mailbox is open.
+  /// True in a handler that the loop's executor runs; false where that cannot be told.
+  bool runs_here() const noexcept;
+
+  /// True if the calling thread can be sure that nobody else is inside the loop now, nor will be until it has left: because
+  /// it is inside itself, or in a handler of the io_context that the loop has to itself, or the only one of the process.
+  /// From any thread, as long as the mailbox is open.
   bool owns_this_thread() const noexcept;
+
+  /// In a child process: nothing that is shared with the parent wakes this loop, or is changed by it.
+  void after_fork();
 
   void shutdown() noexcept;
 
@@ -237,23 +256,19 @@ class Loop : public std::enable_shared_from_this<Loop> {
   class TurnScope;
 
   struct TurnHandler;
+  [[noreturn]] static void found_second_thread() noexcept;
   std::unique_lock<std::mutex> lock_objects() noexcept;
   void run_rounds();
   void end_round() noexcept;
   void settle_work() noexcept;
   void run_expired_timers();
-  void heap_place(std::size_t position) noexcept;
-  void heap_remove(std::size_t position) noexcept;
   void wake_for_first_timer();
-
-  struct HeapEntry {
-    TimePoint deadline;
-    Timer* timer;
-  };
+  void end_turn();
 
   ContextService& service_;
   asio::io_context* context_;
   asio::any_io_executor executor_;
+  const void* strand_;
   ReactorKind kind_;
   std::shared_ptr<Mailbox> mailbox_;
   std::unique_ptr<Reactor> reactor_;
@@ -262,14 +277,16 @@ class Loop : public std::enable_shared_from_this<Loop> {
   std::mutex objects_mutex_;             // locked for strands only
   List<LoopObject> objects_;
   std::shared_ptr<transport::Network> network_;
-  std::vector<HeapEntry> timers_;
+  TimerQueue timers_;
+  detail::ReservedMemory turn_memory_;
   TimePoint now_{};
   TimePoint wake_time_ = TimePoint::max();
   std::int64_t work_ = 0;
   std::uint64_t round_ = 0;
   int known_results_ = 0;  // in this wake-up
   std::uint64_t turn_ = 0;
-  std::atomic<std::thread::id> last_thread_{};  // of the last turn
+  std::atomic<std::thread::id> inside_{};       // who is inside now
+  std::atomic<std::thread::id> last_thread_{};  // of the last turn; in debug builds
   std::atomic<bool> in_turn_{false};            // atomic only for calls from the wrong thread, which are then seen
   bool native_;
   bool completing_ = false;

@@ -46,6 +46,15 @@ bool Mailbox::send_from_outside(Letter& letter) noexcept {
 
 void Mailbox::enqueue(Letter& letter) noexcept {
   sent_.push(letter);
+  wake_context();
+}
+
+void Mailbox::ring() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (loop_ != nullptr) wake_context();
+}
+
+void Mailbox::wake_context() noexcept {
   if (!std::exchange(waking_, true)) waker_.wake(shared_from_this());
 }
 
@@ -57,6 +66,7 @@ struct Mailbox::DeliverHandler {
 
   void operator()() const {
     if (!loop->alive()) return;
+    const Loop::Entry entry(*loop);
     loop->announce_turn();
     loop->schedule(loop->mailbox());
     loop->run_turn();
@@ -66,20 +76,18 @@ struct Mailbox::DeliverHandler {
 };
 
 /// If the handler cannot be posted, the context is woken again, and its next run tries once more.
-void Mailbox::carry_in() try {
+void Mailbox::carry_in() {
   auto loop = start_carrying();
   if (!loop) return;
   DeliverHandler deliver{std::move(loop)};
-  if (deliver.loop->uses_context_executor()) {
-    deliver();
-  } else {
+  if (deliver.loop->uses_context_executor()) return deliver();
+  try {
     const asio::any_io_executor executor = deliver.loop->executor();
     asio::post(executor, std::move(deliver));
+  } catch (...) {
+    ring();
+    throw;
   }
-} catch (...) {
-  const std::lock_guard lock(mutex_);
-  if (loop_ != nullptr && !sent_.empty() && !std::exchange(waking_, true)) waker_.wake(shared_from_this());
-  throw;
 }
 
 /// From here on a new letter wakes the context again. Null if the loop has ended or is being destroyed.

@@ -69,6 +69,9 @@ class Mailbox final : public Task, public std::enable_shared_from_this<Mailbox> 
   /// @return  False if it is, or if the loop has ended: in both cases the caller may act at once.
   bool send_from_outside(Letter& letter) noexcept;
 
+  /// Has a turn run in the loop, as for a letter. From any thread; cannot fail.
+  void ring() noexcept;
+
   /// Carries what has come on to the loop's executor. Called inside the io_context.
   void carry_in();
 
@@ -81,6 +84,7 @@ class Mailbox final : public Task, public std::enable_shared_from_this<Mailbox> 
 
   void run_task() override;
   void enqueue(Letter& letter) noexcept;
+  void wake_context() noexcept;
   void take_letters() noexcept;
   std::shared_ptr<Loop> start_carrying() noexcept;
 

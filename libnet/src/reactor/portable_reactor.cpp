@@ -37,7 +37,9 @@ constexpr std::array states{&Watch::readable, &Watch::writable, &Watch::broken};
 
 }  // namespace
 
-class PortableReactor::Registration : public ListNode<Registration>, public std::enable_shared_from_this<Registration> {
+class PortableReactor::Registration : public ListNode<Registration>,
+                                      public Wanting,
+                                      public std::enable_shared_from_this<Registration> {
  public:
   struct Wait {
     bool wanted = false;
@@ -59,6 +61,7 @@ class PortableReactor::Registration : public ListNode<Registration>, public std:
     descriptor_.reset();
   }
 
+  /// @throws std::bad_alloc: what is wanted still is then.
   void start_wanted_waits(Loop& loop) {
     if (watch == nullptr) return;
     for (std::size_t condition = 0; condition < conditions; ++condition) start(loop, condition);
@@ -66,7 +69,6 @@ class PortableReactor::Registration : public ListNode<Registration>, public std:
 
   Watch* watch;
   std::array<Wait, conditions> waits;
-  bool queued = false;  // among those that want a wait
 
  private:
   void start(Loop& loop, std::size_t condition);
@@ -87,9 +89,11 @@ struct PortableReactor::WaitHandler {
   }
 
   void done(const error_code& error) const {
+    const Loop::Entry entry(*loop);
     registration->waits[condition].waiting = false;
     Watch* watch = registration->watch;
-    if (watch == nullptr || error) return;
+    if (watch == nullptr) return;
+    if (error) watch->watch_error = static_cast<std::uint8_t>(error.value());  // it was not ended from here
     watch->*states[condition] = true;
     loop->announce_turn();
     watch->on_ready();
@@ -103,9 +107,9 @@ struct PortableReactor::WaitHandler {
 
 void PortableReactor::Registration::start(Loop& loop, std::size_t condition) {
   Wait& wait = waits[condition];
-  if (!std::exchange(wait.wanted, false) || wait.waiting) return;
-  wait.waiting = true;
+  if (!wait.wanted || wait.waiting) return;
   descriptor_->async_wait(wait_kinds[condition], WaitHandler{loop.shared_from_this(), shared_from_this(), condition});
+  wait = {.wanted = false, .waiting = true};
   discount_wait(loop.context());
 }
 
@@ -130,22 +134,22 @@ void PortableReactor::detach(Watch& watch) noexcept {
   if (!watch.registration_) return;
   Registration& registration = registration_of(watch);
   registration.release();
-  if (registration.linked()) List<Registration>::remove(registration);
+  if (registration.ListNode<Registration>::linked()) List<Registration>::remove(registration);
+  if (registration.ListNode<Wanting>::linked()) List<Wanting>::remove(registration);
   watch.registration_.reset();
   watch.descriptor_ = -1;
 }
 
-void PortableReactor::await_readable(Watch& watch) { await(watch, reading); }
-void PortableReactor::await_writable(Watch& watch) { await(watch, writing); }
-void PortableReactor::await_failure(Watch& watch) { await(watch, failing); }
+void PortableReactor::await_readable(Watch& watch) noexcept { await(watch, reading); }
+void PortableReactor::await_writable(Watch& watch) noexcept { await(watch, writing); }
+void PortableReactor::await_failure(Watch& watch) noexcept { await(watch, failing); }
 
-void PortableReactor::await(Watch& watch, std::size_t condition) {
+void PortableReactor::await(Watch& watch, std::size_t condition) noexcept {
   if (!watch.registration_) return;
   Registration& registration = registration_of(watch);
   registration.waits[condition].wanted = true;
-  if (registration.queued) return;
-  registration.queued = true;
-  wanting_.push_back(registration.shared_from_this());
+  if (registration.ListNode<Wanting>::linked()) return;
+  wanting_.push_back(registration);
   loop_.request_turn();
 }
 
@@ -159,7 +163,9 @@ struct PortableReactor::TimerHandler {
     const auto loop = weak_loop.lock();
     if (error || !loop || !loop->alive()) return;
     inside_loop(loop, [loop] {
-      if (loop->alive()) loop->run_turn();
+      if (!loop->alive()) return;
+      const Loop::Entry entry(*loop);
+      loop->run_turn();
     });
   }
 
@@ -171,22 +177,22 @@ void PortableReactor::wake_at(TimePoint when) { wake_time_ = when; }
 
 void PortableReactor::start_timer_wait() {
   if (wake_time_ == TimePoint::max()) return;
-  timer_->expires_at(std::exchange(wake_time_, TimePoint::max()));
+  timer_->expires_at(wake_time_);
   timer_->async_wait(TimerHandler{&loop_.context(), loop_.weak_from_this()});
+  wake_time_ = TimePoint::max();
   discount_wait(loop_.context());
 }
 
 void PortableReactor::end_turn() {
-  for (const auto& registration : wanting_) {
-    registration->queued = false;
-    registration->start_wanted_waits(loop_);
+  while (!wanting_.empty()) {
+    static_cast<Registration&>(wanting_.front()).start_wanted_waits(loop_);
+    wanting_.pop_front();
   }
-  wanting_.clear();
   start_timer_wait();
 }
 
 void PortableReactor::shutdown() noexcept {
-  wanting_.clear();
+  while (!wanting_.empty()) wanting_.pop_front();
   while (!registrations_.empty()) registrations_.pop_front().release();
   timer_.reset();
 }

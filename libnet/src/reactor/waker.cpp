@@ -13,12 +13,14 @@
 #include <boost/asio/defer.hpp>
 #include <boost/asio/post.hpp>
 
-#include "libnet/detail/recycling.hpp"
 #include "libnet/error.hpp"
 
 namespace libnet::reactor {
 
 namespace {
+
+// Nobody can be told that waking has failed, and nothing but a fault of the system's makes it fail.
+constexpr int most_tries = 8;
 
 /// A descriptor to read from and one to write to; an eventfd is both.
 struct Ends {
@@ -57,6 +59,10 @@ Waker::Waker(asio::io_context& context)
       watched_(context, *this)
 #endif
 {
+  open();
+}
+
+void Waker::open() {
 #ifdef LIBNET_HAS_WATCHED_DESCRIPTORS
   Ends ends;
   int code = open_ends(ends);
@@ -64,7 +70,7 @@ Waker::Waker(asio::io_context& context)
   write_end_ = ends.write;
   if (code == 0) code = watched_.start(read_end_);
   if (code == 0) return;
-  shutdown();
+  close();
   throw SystemError(Error(error_code(code, boost::system::system_category()), kind_of_descriptor));
 #endif
 }
@@ -86,7 +92,7 @@ void Waker::wake(std::shared_ptr<Mailbox> mailbox) noexcept {
 void Waker::signal() noexcept {
 #ifdef LIBNET_HAS_WATCHED_DESCRIPTORS
   const std::uint64_t one = 1;
-  while (::write(write_end_, &one, sizeof one) < 0 && errno == EINTR) {
+  for (int tries = 0; tries < most_tries && ::write(write_end_, &one, sizeof one) < 0; ++tries) {
   }
 #else
   asio::post(context_.get_executor(), CollectHandler{this});
@@ -96,27 +102,19 @@ void Waker::signal() noexcept {
 // --- inside the context --------------------------------------------------------------------------------------------
 
 struct Waker::CollectHandler {
-  using allocator_type = detail::RecyclingAllocator<void>;
-  allocator_type get_allocator() const noexcept { return {}; }
+  using allocator_type = detail::ReservedAllocator<void>;
+  allocator_type get_allocator() const noexcept { return waker->collect_memory_; }
 
   void operator()() const { waker->collect(); }
 
   Waker* waker;
 };
 
-/// If the handler cannot be posted, the descriptor becomes ready once more, and the next run of the context tries again.
 void Waker::on_descriptor_ready() {
   std::uint64_t count = 0;
   while (::read(read_end_, &count, sizeof count) > 0) {
   }
-  if (collecting_.exchange(true)) return;
-  try {
-    asio::defer(context_.get_executor(), CollectHandler{this});
-  } catch (...) {
-    collecting_ = false;
-    signal();
-    throw;
-  }
+  if (!collecting_.exchange(true)) asio::defer(context_.get_executor(), CollectHandler{this});
 }
 
 /// The end of a collection. An exception of a handler that ran may have left mailboxes: then the context is woken again.
@@ -155,9 +153,21 @@ std::shared_ptr<Mailbox> Waker::next_mailbox() noexcept {
   return mailbox;
 }
 
+/// Letters that were under way are in the child as well; what was to tell of them may have told the parent.
+void Waker::after_fork() {
+  close();
+  open();
+  const std::lock_guard lock(mutex_);
+  if (signalled_) signal();
+}
+
 void Waker::shutdown() noexcept {
   while (next_mailbox()) {
   }
+  close();
+}
+
+void Waker::close() noexcept {
 #ifdef LIBNET_HAS_WATCHED_DESCRIPTORS
   watched_.stop();
 #endif

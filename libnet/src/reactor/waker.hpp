@@ -6,6 +6,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "detail/reserved_memory.hpp"
 #include "libnet/detail/asio/watched_descriptor.hpp"
 #include "reactor/mailbox.hpp"
 
@@ -28,6 +29,10 @@ class Waker {
   /// Has `mailbox.carry_in()` called inside the context. From any thread. A mailbox is told at most once until then.
   void wake(std::shared_ptr<Mailbox> mailbox) noexcept;
 
+  /// In a child process: the descriptor becomes one of its own.
+  /// @throws SystemError if there is none.
+  void after_fork();
+
   /// The context ends; all mailboxes are closed already.
   void shutdown() noexcept;
 
@@ -38,6 +43,8 @@ class Waker {
   struct CollectHandler;
   class CollectScope;
 
+  void open();
+  void close() noexcept;
   void signal() noexcept;
   void collect();
   std::shared_ptr<Mailbox> next_mailbox() noexcept;
@@ -48,6 +55,7 @@ class Waker {
   Mailbox* last_ = nullptr;
   bool signalled_ = false;               // the context was woken and has not emptied the list yet; counts as work
   std::atomic<bool> collecting_{false};  // a handler is posted
+  detail::ReservedMemory collect_memory_;
   int read_end_ = -1;
   int write_end_ = -1;
 #ifdef LIBNET_HAS_WATCHED_DESCRIPTORS

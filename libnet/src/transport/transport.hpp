@@ -157,6 +157,16 @@ class Transport {
   /// Whether `reset()` is more than `close()`.
   virtual bool can_reset() const noexcept { return true; }
 
+  /// @name Processes
+  /// After fork() two processes have the same connection.
+  /// @{
+  /// This is the child. The connection is watched again, and is inherited. One that lies over another passes this on.
+  virtual error_code after_fork() { return {}; }
+  /// Whether the process that made this one may go on with the connection: then only `shutdown_write` and `reset` act on
+  /// it, and what is left to ourselves (lingering) does not. Over when this process has sent the end.
+  virtual bool is_inherited() const noexcept { return false; }
+  /// @}
+
   /// @name Options of a connection
   /// What does not exist on this kind of transport is ignored.
   /// @{

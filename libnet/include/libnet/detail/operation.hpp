@@ -17,12 +17,20 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 /// What waits for a completion: an asynchronous operation whose handler's type is erased.
 namespace libnet::detail {
 
 namespace asio = boost::asio;
 
 class Operation;
+
+/// The code of what failed because libnet found no memory; that of a system call which found none is the system's own. With
+/// the default token `co_await` throws std::bad_alloc.
+inline error_code out_of_memory() noexcept {
+  return boost::system::errc::make_error_code(boost::system::errc::not_enough_memory);
+}
 
 /// Whoever holds waiting operations. Cancellation slots and deadlines reach it.
 class OperationOwner {
@@ -209,3 +217,5 @@ class TypedEventOperation : public EventOperation {
 };
 
 }  // namespace libnet::detail
+
+#pragma GCC visibility pop
