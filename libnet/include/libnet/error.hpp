@@ -29,7 +29,7 @@ class Error {
   Error() noexcept = default;
 
   /// A failure of which only the code and the operation are known.
-  /// @param operation  What failed, or any text of your own: the message begins with it. Copied.
+  /// @param operation  What failed, or any text of your own: the message begins with it. Copied. Null is an empty one.
   /// Allocation: none for the names that libnet itself uses, as "read" and "connect".
   Error(error_code code, const char* operation = "");
   Error(Errc code, const char* operation = "") : Error(make_error_code(code), operation) {}

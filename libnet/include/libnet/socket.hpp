@@ -134,7 +134,8 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   /// @param token  Completion token; signature void(error_code, Chunk).
   /// @return       The chunk [bytes], valid until the next read on this socket starts or its last handle goes.
   /// @throws       nothing from the call; co_await with the default token throws SystemError.
-  /// Errors: Errc::busy (another read or a 'data' listener is active), Errc::destroyed, Errc::closed, errors of recv(2).
+  /// Errors: Errc::busy (another read or a 'data' listener is active), Errc::destroyed, Errc::closed, errors of recv(2). The
+  /// first operation after an error that nobody received gets that error.
   /// Cancellation: total. No byte is lost: what had arrived is delivered by the next read.
   /// Allocation: none in steady state.
   /// Source: Node net 'data'; RFC 9293 section 3.10.3.
@@ -157,7 +158,7 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
 
   /// Stops 'data' and 'end' until `resume()`. Unread bytes stay in the kernel and hold the peer back.
   Socket& pause();
-  /// Lets the flow go on. If nobody consumes, what arrives is discarded, as in Node.
+  /// Lets the flow go on. If nobody consumes, what arrives on this connection is discarded, as in Node.
   Socket& resume();
   [[nodiscard]] bool is_paused() const noexcept;
   /// Puts bytes back: the next read or 'data' gets them first. The bytes are copied.
@@ -168,8 +169,8 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   ///
   /// What is no whole character or group yet is held for the next chunk; at the end of the input, also of a connection that
   /// fails, it is delivered as U+FFFD, or as the last group of base64. A piece that decodes to nothing is not delivered.
-  /// With another encoding, held bytes are decoded by that; Encoding::bytes, `async_read_some` and `on_read`, which give
-  /// the bytes themselves, get them first. Bytes that are put back come again as they are. `bytes_read()` counts bytes.
+  /// With another encoding, held bytes are decoded by that; Encoding::bytes, and what `async_read_some`, `on_read` and
+  /// `pipe` read next, which is the bytes themselves, begin with them. Bytes that are put back come again as they are. `bytes_read()` counts bytes.
   /// Legal in every state; a socket that connects again keeps its encoding.
   /// Allocation: none per message.
   /// Source: Node stream `readable.setEncoding`.

@@ -1189,9 +1189,9 @@ void Connection::cut(const Error& error) {
 
 void Connection::listener_threw(std::exception_ptr exception) noexcept {
   const auto remote = remote_address();
-  const Error error = described(
-      Errc::listener_threw,
-      {.operation = "listener", .remote_address = remote ? &*remote : nullptr, .exception = &exception});
+  const Error error =
+      described(Errc::listener_threw,
+                {.operation = "listener", .remote_address = remote ? &*remote : nullptr, .exception = &exception});
   const bool reported = session_ && session_->report_handler_error(handle(), exception);
   if (destroyed()) {
     if (!reported) log(LogLevel::error, LogKind::listener_threw, [&] { return log_name() + ": " + error.message(); });
