@@ -186,7 +186,8 @@ void Acceptor::require(Stages stages, const LobbyLimits& limits) {
 
 void Acceptor::give(const Socket& socket) {
   if (somebody_accepts()) {
-    auto& operation = static_cast<detail::AcceptOperation&>(accepts_.pop_front());
+    auto& operation = static_cast<detail::AcceptOperation&>(accepts_.front());
+    stop_waiting(operation);
     operation.results = socket;
     return finish(operation, {});
   }
@@ -326,7 +327,7 @@ void Acceptor::start_listen(detail::VoidOperation& operation, const detail::List
   try {
     listen(request);
   } catch (const SystemError& refused) {
-    OperationList::remove(operation);
+    stop_waiting(operation);
     finish(operation, refused.code());
   }
 }
@@ -368,7 +369,7 @@ std::shared_ptr<ListenSession> Acceptor::stop_listening() {
 
 void Acceptor::cancel(Operation& operation, asio::cancellation_type, error_code reason) {
   if (!operation.waits) return;
-  OperationList::remove(operation);
+  stop_waiting(operation);
   finish(operation, reason);
   if (operation.kind == Operation::Kind::listen) close(nullptr);
 }

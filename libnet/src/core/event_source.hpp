@@ -73,6 +73,11 @@ class EventSource : public reactor::LoopObject, private reactor::Task, protected
   bool counted() const noexcept { return counted_; }
 
   void wait(Operation& operation);
+  /// Takes one out of the list in which it waits, to be finished.
+  static void stop_waiting(Operation& operation) noexcept {
+    OperationList::remove(operation);
+    operation.waits = false;
+  }
   void finish(Operation& operation, const error_code& result);
   /// Completes waiting operations; true if there were any.
   template <class Predicate>
