@@ -67,7 +67,7 @@ class Sender {
     return operation;
   }
   void replace(ScriptedTransport& transport) {
-    static_cast<void>(sending.pass_barrier(*transport_));
+    static_cast<void>(sending.pass_barrier());
     transport_ = &transport;
     sending.attach(transport);
   }

@@ -290,6 +290,22 @@ BOOST_AUTO_TEST_CASE(what_was_taken_out_delays_no_other_write_of_a_transport_tha
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_write_in_the_middle_of_what_waits_for_a_transport_is_complete_with_its_own_bytes) {
+  ScriptedTransport before, after(Holding::maybe, 50);
+  Sender sender(before);
+  sender.sending.append_barrier(nullptr);
+  sender.sending.append(Payload("nobody's"), Views::copied);
+  Write& write = sender.write("own", Views::copied);  // in one piece of memory with it
+  static_cast<void>(flush(sender.sending, before, 16));
+  sender.replace(after);
+  after.hold_last(1);
+  static_cast<void>(flush(sender.sending, after, 16));
+  BOOST_TEST(sender.sending.sent() == 10U);
+  BOOST_TEST(sender.sending.pop_completed() == nullptr);
+  after.hold_last(0);
+  BOOST_TEST(sender.sending.pop_completed() == &write);
+}
+
 BOOST_AUTO_TEST_CASE(what_was_taken_out_before_a_transport_was_there_delays_no_write) {
   ScriptedTransport before, after(Holding::maybe, 50);
   Sender sender(before);

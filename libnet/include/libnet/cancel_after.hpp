@@ -75,8 +75,10 @@ class LimitedHandler {
 template <class Handler, class Default>
 struct associated_time_limit<LimitedHandler<Handler>, Default> {
   using type = Default;
-  static type get(const LimitedHandler<Handler>& handler, const Default& = Default()) noexcept {
-    return handler.time_limit;
+  /// The longest is none, and what has passed is up.
+  static type get(const LimitedHandler<Handler>& handler, const Default& none = Default()) noexcept {
+    if (handler.time_limit == std::chrono::nanoseconds::max()) return none;
+    return handler.time_limit.count() > 0 ? handler.time_limit : std::chrono::nanoseconds(0);
   }
 };
 

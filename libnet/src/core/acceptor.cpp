@@ -205,7 +205,8 @@ void Acceptor::require(Stages stages, const LobbyLimits& limits) {
 
 void Acceptor::give(const Socket& socket) noexcept {
   if (somebody_accepts()) {
-    auto& operation = static_cast<detail::AcceptOperation&>(accepts_.pop_front());
+    auto& operation = static_cast<detail::AcceptOperation&>(accepts_.front());
+    stop_waiting(operation);
     operation.results = socket;
     return finish(operation, {});
   }
@@ -367,7 +368,7 @@ void Acceptor::start_listen(detail::VoidOperation& operation, const detail::List
   try {
     listen(request);
   } catch (const SystemError& refused) {
-    OperationList::remove(operation);
+    stop_waiting(operation);
     finish(operation, refused.code());
   }
 }
@@ -410,7 +411,7 @@ std::shared_ptr<ListenSession> Acceptor::stop_listening() noexcept {
 
 void Acceptor::cancel(Operation& operation, asio::cancellation_type, error_code reason) {
   if (stop_telling(operation, reason)) return;
-  OperationList::remove(operation);
+  stop_waiting(operation);
   finish(operation, reason);
   if (operation.kind == Operation::Kind::listen) close(nullptr);
 }

@@ -356,7 +356,7 @@ void Connection::cancel(Operation& operation, asio::cancellation_type type, erro
   }
   if (stop_telling(operation, reason)) return;
   if (operation.kind == Operation::Kind::connect) return stop_connecting(reason);
-  OperationList::remove(operation);
+  stop_waiting(operation);
   if (operation.kind == Operation::Kind::pipe) {
     return finish_pipe(static_cast<detail::PipeOperation&>(operation), reason);
   }
@@ -499,7 +499,7 @@ error_code Connection::replace_transport(std::unique_ptr<Replacement> replacemen
 
 /// All that was written before has left. False if that was the end of the connection.
 bool Connection::replace_now() {
-  const std::unique_ptr<Replacement> replacement = sending_.pass_barrier(*transport_);
+  const std::unique_ptr<Replacement> replacement = sending_.pass_barrier();
   transport_->observe(nullptr);
   Error failure;
   try {
@@ -808,7 +808,7 @@ void Connection::finish_ended_pipes(const error_code& code) {
 
 void Connection::finish_pipe(detail::PipeOperation& operation, error_code code) {
   receiving_.forget_reader(operation);
-  if (operation.linked()) OperationList::remove(operation);
+  if (operation.linked()) stop_waiting(operation);
   operation.pipe.reset();
   finish(operation, code);
   mark(Due::input);  // nobody may have looked at the input while the pipe waited

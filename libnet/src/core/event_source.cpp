@@ -122,7 +122,6 @@ void EventSource::wait(Operation& operation) {
 
 void EventSource::finish(Operation& operation, const error_code& result) noexcept {
   operation.result = result;
-  operation.waits = false;
   completed_.push_back(operation);
   loop_->note_result();
   wake();

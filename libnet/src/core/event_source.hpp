@@ -87,6 +87,11 @@ class EventSource : public reactor::LoopObject, private reactor::Task, protected
   /// Lets an operation wait for `finish_waiting`.
   /// @throws std::bad_alloc: it does not wait then.
   void wait(Operation& operation);
+  /// Takes one out of the list in which it waits, to be finished.
+  static void stop_waiting(Operation& operation) noexcept {
+    OperationList::remove(operation);
+    operation.waits = false;
+  }
   void finish(Operation& operation, const error_code& result) noexcept;
   /// Completes waiting operations; true if there were any.
   template <class Predicate>

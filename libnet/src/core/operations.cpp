@@ -1,7 +1,5 @@
 #include "core/operations.hpp"
 
-#include <algorithm>
-
 namespace libnet::detail {
 
 void DeadlineDeleter::operator()(Deadline* deadline) const noexcept { delete deadline; }
@@ -12,10 +10,9 @@ namespace libnet::core {
 
 void watch_operation(Operation& operation, detail::OperationOwner& owner, reactor::Loop& loop) {
   const std::chrono::nanoseconds time_limit = operation.watch_cancellation(owner);
-  if (time_limit == detail::no_time_limit) return;
+  if (time_limit.count() < 0) return;
   operation.deadline.reset(new detail::Deadline(owner, operation));
-  loop.start(*operation.deadline,
-             reactor::later(loop.precise_now(), std::max(time_limit, std::chrono::nanoseconds(0))));
+  loop.start(*operation.deadline, reactor::later(loop.precise_now(), time_limit));
 }
 
 void abandon_all(OperationList& list) noexcept {

@@ -51,6 +51,14 @@ std::size_t Sending::buffered_in_user_space() const noexcept {
   return buffered() - (pipe != nullptr ? pipe->size() : 0);
 }
 
+// --- transports ----------------------------------------------------------------------------------------------------
+
+/// What the transport has sent before counts as nothing: it may have served somebody else until now.
+void Sending::attach(const transport::Transport& transport) noexcept {
+  holding_ = transport.holds_back() ? &transport : nullptr;
+  sent_before_ = queue_.consumed() + queue_.gap_before_first() - transport.sent();
+}
+
 // --- sending ---------------------------------------------------------------------------------------------------------
 
 Sending::Flushed Sending::flush(transport::Transport& transport, int most, error_code& error) {

@@ -76,21 +76,13 @@ class Sending {
   /// @name Transports
   /// @{
   /// What is sent from now on goes through this transport, which lives until `detach` or the next `attach`.
-  void attach(const transport::Transport& transport) noexcept {
-    holding_ = transport.holds_back() ? &transport : nullptr;
-    sent_before_ -= transport.sent();
-  }
+  void attach(const transport::Transport& transport) noexcept;
   /// The transport is about to be closed: what has left it by now is all that ever will.
   void detach() noexcept { holding_ = nullptr; }
   bool has_barrier() const noexcept { return queue_.has_barrier(); }
   /// All that was written before the barrier has wholly left.
   bool is_at_barrier() const noexcept { return queue_.at_barrier() && unsent() == 0; }
-  /// `attach` must follow.
-  /// @param old  The transport that has sent what was before the barrier.
-  std::unique_ptr<Replacement> pass_barrier(const transport::Transport& old) noexcept {
-    sent_before_ += old.sent();
-    return queue_.pop_barrier();
-  }
+  std::unique_ptr<Replacement> pass_barrier() noexcept { return queue_.pop_barrier(); }
   /// @}
 
   /// @name Sending
@@ -123,7 +115,8 @@ class Sending {
   void remove(detail::WriteOperation& operation) noexcept { sent_before_ += queue_.remove(operation); }
   /// Takes out the next write whose bytes are sent; null if there is none.
   detail::WriteOperation* pop_completed() noexcept {
-    return queue_.has_operations() ? passed(queue_.pop_completed(sent())) : nullptr;
+    if (!queue_.has_operations()) return nullptr;
+    return holding_ == nullptr ? queue_.pop_completed(queue_.consumed()) : passed(queue_.pop_completed(sent()));
   }
   /// Takes out the next write, whatever it waits for; null if there is none.
   detail::WriteOperation* pop_any() noexcept {
@@ -185,7 +178,8 @@ class Sending {
 
  private:
   bool may_send_more() const noexcept { return queue_.sendable() || unsent() != 0; }
-  /// What was taken out behind the operation will never be sent: the offsets behind that are reached without it.
+  /// What was taken out behind the operation will never be sent: the offsets behind that are reached without it. What was
+  /// consumed needs no such correction, only what a transport counts.
   detail::WriteOperation* passed(detail::WriteOperation* operation) noexcept {
     if (operation != nullptr) sent_before_ += operation->gap;
     return operation;
@@ -195,7 +189,7 @@ class Sending {
 
   WriteQueue queue_;
   const transport::Transport* holding_ = nullptr;  // the transport, if it may hold what it took
-  std::uint64_t sent_before_ = 0;                  // what others sent before it, and gaps before the first operation
+  std::uint64_t sent_before_ = 0;  // its bytes: offsets before its first, and gaps before the first operation
   std::uint32_t corks_ = 0;
   Side side_ = Side::open;
   bool owes_drain_ = false;

@@ -201,6 +201,16 @@ detail::WriteOperation* WriteQueue::pop_any(std::uint64_t sent) noexcept {
   return &pop_front(static_cast<std::size_t>(std::clamp(sent, op.begin, op.end) - op.begin));
 }
 
+std::uint64_t WriteQueue::gap_before_first() const noexcept {
+  if (operations_.empty()) return 0;
+  const std::uint64_t begin = static_cast<const detail::WriteOperation&>(operations_.front()).begin;
+  std::uint64_t gap = begin - std::min(begin, consumed());
+  for (const Segment* segment = first_; segment != nullptr && segment->begin < begin; segment = segment->next) {
+    gap -= std::min(segment->end(), begin) - segment->begin;
+  }
+  return gap;
+}
+
 bool WriteQueue::contains(const detail::WriteOperation& op) const noexcept {
   return op.linked() && op.transferred == waiting_mark(this);
 }

@@ -75,6 +75,9 @@ class WriteQueue {
   [[nodiscard]] std::uint64_t appended() const noexcept { return appended_; }
   [[nodiscard]] std::uint64_t consumed() const noexcept { return first_ != nullptr ? first_->begin : appended_; }
 
+  /// The offsets between consumed() and the first operation that waits that nobody has any more.
+  [[nodiscard]] std::uint64_t gap_before_first() const noexcept;
+
   /// The pipe in which the first bytes are, null if they are in memory.
   [[nodiscard]] transport::KernelPipe* front_pipe() const noexcept;
   /// Describes the first bytes that are in memory, up to the barrier, a segment an entry, and says how many entries it
@@ -134,12 +137,12 @@ class WriteQueue {
     }
 
     Segment* next = nullptr;
-    Segment* previous = nullptr;  // not of the first one
-    std::uint64_t begin = 0;      // the offset of the first byte not consumed
-    const std::byte* data;        // that byte
-    std::size_t size;             // not consumed
-    std::size_t memory;           // allocated, with the header
-    Free free;                    // null if copied
+    Segment* previous;      // not of the first one
+    std::uint64_t begin;    // the offset of the first byte not consumed
+    const std::byte* data;  // that byte
+    std::size_t size;       // not consumed
+    std::size_t memory;     // allocated, with the header
+    Free free;              // null if copied
   };
   struct SharedSegment;
   struct PipedSegment;

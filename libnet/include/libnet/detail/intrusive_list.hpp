@@ -32,6 +32,7 @@ class List {
 
   bool empty() const noexcept { return root_.next_ == &root_; }
   T& front() noexcept { return static_cast<T&>(*root_.next_); }
+  const T& front() const noexcept { return static_cast<const T&>(*root_.next_); }
   T& back() noexcept { return static_cast<T&>(*root_.previous_); }
   /// The one before an element of this list; null if it is the first.
   T* before(T& element) noexcept {

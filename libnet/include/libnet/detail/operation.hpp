@@ -42,8 +42,7 @@ class OperationOwner {
   ~OperationOwner() = default;
 };
 
-/// The longest duration stands for no limit.
-inline constexpr auto no_time_limit = std::chrono::nanoseconds::max();
+inline constexpr std::chrono::nanoseconds no_time_limit{-1};
 
 /// The timer of one operation; lives in the compiled library.
 class Deadline;
@@ -73,7 +72,7 @@ class Operation : public ListNode<Operation> {
   explicit Operation(Kind which) noexcept : kind(which) {}
 
   /// Lets the handler's cancellation slot reach the owner; called when the operation has to wait.
-  /// @return  The time limit that the handler asks for; no_time_limit: none. Zero and less: it is up already.
+  /// @return  The time limit that the handler asks for; negative: none.
   virtual std::chrono::nanoseconds watch_cancellation(OperationOwner& owner) = 0;
 
   /// Frees the operation, then calls its handler with `result` and what the kind adds to it.
@@ -184,11 +183,11 @@ class WriteOperation : public Operation {
 
   std::tuple<std::size_t> take_results() const noexcept { return {transferred}; }
 
-  std::uint64_t begin = 0;       ///< [bytes since the start of the connection]
-  std::uint64_t end = 0;         ///< [bytes since the start of the connection]
-  std::size_t transferred = 0;   ///< [bytes] that reached the kernel
-  std::uint64_t gap = 0;         ///< [bytes] taken out between this write and the next one that waits
-  void* last_segment = nullptr;  ///< Where the write queue has its last bytes, while none of them has left.
+  std::uint64_t begin = 0;      ///< [bytes since the start of the connection]
+  std::uint64_t end = 0;        ///< [bytes since the start of the connection]
+  std::size_t transferred = 0;  ///< [bytes] that reached the kernel
+  std::uint64_t gap = 0;        ///< [bytes] taken out between this write and the next one that waits
+  void* last_segment;           ///< Where the write queue has its last bytes, while none of them has left.
 };
 
 /// Waits for the next emission of one event.
