@@ -218,7 +218,10 @@ BEHAVIOUR(B263_an_address_with_a_zone_goes_all_the_way, tcp6_wire) {
     sockets[2].connect({.host = text, .port = address.port()}, [&] { ++connected; });
     sockets[3].connect({.host = text, .port = address.port(), .local_address = text}, [&] { ++connected; });
     world.run_until([&] { return connected == 4; });
-    for (Socket& socket : sockets) BOOST_TEST((socket.remote_address() == address));
+    for (Socket& socket : sockets) {
+      BOOST_TEST((socket.remote_address() == address));
+      socket.destroy();
+    }
   }
 }
 

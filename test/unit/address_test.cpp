@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(B109_is_ipv6_accepts_an_embedded_ipv4_address) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(B109_is_ipv6_accepts_a_zone) {
+BOOST_AUTO_TEST_CASE(B109_B263_is_ipv6_accepts_a_zone) {
   for (const auto* text : {"fe80::1%eth0", "fe80::1%2", "::1%Az09-.:", "fe80::2008%veth1.100", "1:2:3:4:5:6:7:8%z",
                            "::ffff:1.2.3.4%lo", "fe80::1%tun_vpn", "fe80::1%_", "::1%\xc3\xa9"}) {
     BOOST_TEST(is_ipv6(text), text);

@@ -463,6 +463,12 @@ BOOST_AUTO_TEST_CASE(B106_json_adds_to_what_is_there) {
   for (const auto* address : {"10.0.0.1", "10.0.0.2", "fd00::1"}) BOOST_TEST(list.check(address), address);
 }
 
+BOOST_AUTO_TEST_CASE(B106_B263_the_zone_of_an_address_may_hold_what_stands_between_two) {
+  BlockList list;
+  list.from_json(R"(["Range: IPv6 fe80::1%wg-a-b-fe80::5%wg-c"])");
+  BOOST_TEST(list.rules() == Texts{"Range: IPv6 fe80::1-fe80::5"});
+}
+
 BOOST_AUTO_TEST_CASE(B106_json_that_holds_no_rules_throws_and_adds_nothing) {
   const std::vector<std::pair<std::string, Errc>> texts = {
       {"", Errc::invalid_argument},

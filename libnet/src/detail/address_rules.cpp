@@ -79,6 +79,15 @@ std::pair<std::string_view, std::string_view> split(std::string_view text, std::
   return {text.substr(0, at), text.substr(at + separator.size())};
 }
 
+/// "first-last". The zone of the first may hold a '-' as well.
+std::pair<std::string_view, std::string_view> split_range(std::string_view text) {
+  for (auto at = text.find('-'); at != text.npos; at = text.find('-', at + 1)) {
+    if (is_ip(text.substr(0, at)) != 0 && is_ip(text.substr(at + 1)) != 0)
+      return {text.substr(0, at), text.substr(at + 1)};
+  }
+  return split(text, "-");  // which part is none is said when it is read
+}
+
 /// Digits alone, none of them a leading zero. What is too large for a number is too large for a prefix.
 int read_prefix(std::string_view digits) {
   const bool decimal =
@@ -96,7 +105,7 @@ AddressRule parse(std::string_view kind, std::string_view what) {
   if (kind == name_of(Kind::address)) return AddressRule::address(ip(what));
   if (kind == name_of(Kind::subnet)) return AddressRule::cidr(what);
   if (kind != name_of(Kind::range)) refuse(Errc::invalid_argument);
-  const auto [first, last] = split(what, "-");
+  const auto [first, last] = split_range(what);
   return AddressRule::range(ip(first), ip(last));
 }
 

@@ -73,7 +73,7 @@ bool LookupPool::join(Jobs& jobs, const Question& question, LookupAnswer& answer
   return true;
 }
 
-void LookupPool::enqueue(Question question, LookupAnswer answer) {
+void LookupPool::enqueue(Question&& question, LookupAnswer&& answer) {
   if (waiting_.size() >= sweep_at_) {
     std::erase_if(waiting_, [](const auto& entry) { return !entry.second.wanted(); });
     sweep_at_ = 2 * waiting_.size() + 64;

@@ -84,7 +84,7 @@ class LookupPool {
   };
 
   bool join(Jobs& jobs, const Question& question, LookupAnswer& answer);
-  void enqueue(Question question, LookupAnswer answer);
+  void enqueue(Question&& question, LookupAnswer&& answer);
   void put_in_queue(Jobs::iterator place) noexcept;
   void forget_unwanted() noexcept;
   void provide_thread() noexcept;

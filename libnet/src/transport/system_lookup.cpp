@@ -87,12 +87,15 @@ bool is_cut_off(std::string_view host) noexcept { return host.find('\0') != host
 
 }  // namespace
 
-void system_lookup(std::string_view host, const LookupOptions& options, LookupAnswer answer) try {
+void system_lookup(std::string_view host, const LookupOptions& options, LookupAnswer answer) {
   if (is_cut_off(host)) return answer(Error(Errc::invalid_address));
-  const std::string_view name = host.empty() ? default_host : host;
-  pool().submit({std::string(name), options.family, options.hints}, answer);
-} catch (const std::bad_alloc&) {
-  answer(Error(transport::system_error(ENOMEM), "getaddrinfo"));
+  const LookupAnswer in_vain = answer;
+  try {
+    const std::string_view name = host.empty() ? default_host : host;
+    pool().submit({std::string(name), options.family, options.hints}, std::move(answer));
+  } catch (const std::bad_alloc&) {
+    in_vain(Error(transport::system_error(ENOMEM), "getaddrinfo"));
+  }
 }
 
 }  // namespace libnet
