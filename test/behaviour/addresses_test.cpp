@@ -218,7 +218,10 @@ BEHAVIOUR(B263_an_address_with_a_zone_goes_all_the_way, tcp6_wire) {
     sockets[2].connect({.host = text, .port = address.port()}, [&] { ++connected; });
     sockets[3].connect({.host = text, .port = address.port(), .local_address = text}, [&] { ++connected; });
     world.run_until([&] { return connected == 4; });
-    for (Socket& socket : sockets) BOOST_TEST((socket.remote_address() == address));
+    for (Socket& socket : sockets) {
+      BOOST_TEST((socket.remote_address() == address));
+      socket.destroy();
+    }
   }
 }
 
@@ -265,7 +268,7 @@ BEHAVIOUR(B263_an_address_is_not_taken_for_its_text, tcp6_wire) {
   BOOST_TEST((refused.error.remote_address() == gone));
 }
 
-BEHAVIOUR(B263_every_kind_of_address_of_a_server_can_be_connected_to, all_wires) {
+BEHAVIOUR(B67_B263_every_kind_of_address_of_a_server_can_be_connected_to, all_wires) {
   Server server(world.io());
   world.listen(server);
   const SocketAddress address = *server.address();

@@ -1,3 +1,6 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <string>
 #include <vector>
 
@@ -93,6 +96,34 @@ BEHAVIOUR(R51_the_context_ends_while_a_lookup_hangs, one_wire) {
     io.poll();
     gate().await(1);
   }
+  gate().set_open(true);
+  gate().await(0);
+}
+
+BEHAVIOUR(B271_a_child_process_has_lookup_threads_of_its_own, one_wire) {
+  gate().set_open(false);
+  Socket socket(world.io());
+  socket.connect(80, new_name());
+  world.settle();
+  gate().await(1);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(60);
+    asio::io_context io;
+    bool found = false;
+    Socket own(io);
+    own.on(event::lookup, [&](const libnet::LookupResult& result) {
+      found = !result.error;
+      own.destroy();
+    });
+    own.connect(80, "localhost");
+    io.run();
+    ::_exit(found ? 0 : 1);
+  }
+  int status = -1;
+  BOOST_TEST(::waitpid(child, &status, 0) == child);
+  BOOST_TEST(status == 0);
+  socket.destroy();
   gate().set_open(true);
   gate().await(0);
 }

@@ -39,7 +39,7 @@ class Error {
   [[nodiscard]] explicit operator bool() const noexcept { return code_.failed(); }
 
   [[nodiscard]] const error_code& code() const noexcept { return code_; }
-  /// What failed: "connect", "read", "write", "listen", "accept", "getaddrinfo"; empty if unknown.
+  /// What failed: "connect", "bind", "read", "write", "listen", "accept", "getaddrinfo"; empty if unknown.
   [[nodiscard]] std::string_view operation() const noexcept { return operation_; }
   /// The own address: the one bound before a connect, or the one to listen on.
   [[nodiscard]] std::optional<SocketAddress> local_address() const noexcept;

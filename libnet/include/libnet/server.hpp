@@ -73,7 +73,8 @@ class Server : public EventCalls<Server, ServerEvent, ServerTag, ServerEvent::co
   /// @param on_listening  Called once, as a listener of 'listening'.
   /// @throws SystemError: Errc::already_listening, Errc::bad_port, Errc::out_of_range (a negative `fd`),
   ///         Errc::invalid_handle (a `bound` that is closed or was adopted already), Errc::invalid_argument (`fd` or
-  ///         `bound` together with an address or each other; `readable_all` or `writable_all` for an abstract name).
+  ///         `bound` together with an address or each other; an empty path; `readable_all` or `writable_all` for an abstract
+  ///         name), Errc::invalid_address (a host that contains NUL).
   ///         Failures of the system are never thrown: they are 'error' events.
   /// Source: Node net `server.listen`.
   Server& listen(const ListenOptions& options = {}, OptionalListener<void()> on_listening = {});

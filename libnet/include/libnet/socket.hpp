@@ -88,12 +88,13 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   /// Starts to connect. Later comes 'connect', directly followed by 'ready', or 'error' and then 'close'.
   /// @param options     Copied before the call returns.
   /// @param on_connect  Called once, as a listener of 'connect'.
-  /// @throws SystemError: Errc::already_connected while connecting or connected, Errc::bad_port, Errc::invalid_address,
-  ///         Errc::invalid_argument if there is neither port nor path. Failures of the system or of the network are never
+  /// @throws SystemError: Errc::already_connected while connecting or connected, Errc::bad_port, Errc::invalid_address
+  ///         (also for a host that contains NUL), Errc::invalid_argument if there is neither port nor path. Failures of the system or of the network are never
   ///         thrown: they are 'error' events.
   /// Source: Node net `socket.connect`.
   Socket& connect(const ConnectOptions& options, OptionalListener<void()> on_connect = {});
-  /// The short forms of Node: `connect(port, f)`, `connect(path, f)`; and an address, as `Server::address` gives it.
+  /// The short forms of Node: `connect(port, f)`, `connect(path, f)`; and an address, as `Server::address` gives it. A path
+  /// that is a whole decimal number is a port.
   Socket& connect(const ConnectTarget& where, OptionalListener<void()> on_connect = {});
   Socket& connect(int port, std::string_view host, OptionalListener<void()> on_connect = {});
 

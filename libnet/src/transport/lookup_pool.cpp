@@ -26,6 +26,12 @@ void tell(const LookupAnswer& answer, const Found& found) noexcept try {
   answer(Error(system_error(ENOMEM), "getaddrinfo"));
 }
 
+void tell(const auto& jobs, const Found& found) noexcept {
+  for (const auto& [question, job] : jobs) {
+    for (const LookupAnswer& answer : job.answers) tell(answer, found);
+  }
+}
+
 /// While it lives, threads that are made here block all signals: those are for the threads of the program.
 class SignalsBlocked {
  public:
@@ -51,16 +57,13 @@ bool LookupPool::Job::wanted() const noexcept {
 // --- asking --------------------------------------------------------------------------------------------------------
 
 void LookupPool::submit(Question question, LookupAnswer answer) {
-  Jobs refused;
-  error_code code;
   {
     const std::lock_guard lock(mutex_);
     if (join(running_, question, answer) || join(waiting_, question, answer)) return;
     enqueue(std::move(question), std::move(answer));
-    wake_.notify_one();
-    code = provide_thread(refused);
   }
-  tell_all(refused, {code, {}});
+  wake_.notify_one();
+  provide_thread();
 }
 
 bool LookupPool::join(Jobs& jobs, const Question& question, LookupAnswer& answer) {
@@ -75,19 +78,28 @@ void LookupPool::enqueue(Question question, LookupAnswer answer) {
     std::erase_if(waiting_, [](const auto& entry) { return !entry.second.wanted(); });
     sweep_at_ = 2 * waiting_.size() + 64;
   }
-  const auto place = waiting_.try_emplace(std::move(question), std::move(answer)).first;
+  put_in_queue(waiting_.try_emplace(std::move(question), std::move(answer)).first);
+}
+
+void LookupPool::put_in_queue(Jobs::iterator place) noexcept {
   place->second.question = &place->first;
   queue_.push_back(place->second);
 }
 
-/// Sees to it that a thread looks after what waits, unless all are busy. What waits in vain is taken out.
-error_code LookupPool::provide_thread(Jobs& refused) noexcept {
-  if (waiting_.empty() || idle_ > 0 || threads_ == most_threads) return {};
-  const error_code code = start_thread();
-  if (!code) return {};
-  while (!queue_.empty()) queue_.pop_front();
-  refused.swap(waiting_);
-  return code;
+/// Sees to it that a thread looks after what waits, unless all are busy. If none can be made, all that waits is told so.
+void LookupPool::provide_thread() noexcept {
+  const std::lock_guard telling(telling_);
+  Jobs refused;
+  error_code code;
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.empty() || idle_ > 0 || threads_ == most_threads) return;
+    code = start_thread();
+    if (!code) return;
+    while (!queue_.empty()) queue_.pop_front();
+    refused.swap(waiting_);
+  }
+  tell(refused, {code, {}});
 }
 
 error_code LookupPool::start_thread() noexcept {
@@ -104,6 +116,27 @@ error_code LookupPool::start_thread() noexcept {
   return {};
 }
 
+// --- around fork(2) ------------------------------------------------------------------------------------------------
+
+void LookupPool::before_fork() noexcept {
+  telling_.lock();
+  mutex_.lock();
+}
+
+void LookupPool::after_fork_in_parent() noexcept {
+  mutex_.unlock();
+  telling_.unlock();
+}
+
+void LookupPool::after_fork_in_child() noexcept {
+  ::new (&wake_) std::condition_variable;  // those who waited at the old one do not exist here
+  threads_ = idle_ = 0;
+  while (!running_.empty()) put_in_queue(waiting_.insert(running_.extract(running_.begin())).position);
+  after_fork_in_parent();
+}
+
+void LookupPool::resume() noexcept { provide_thread(); }
+
 // --- in a thread ---------------------------------------------------------------------------------------------------
 
 void* LookupPool::run_thread(void* pool) noexcept {
@@ -112,47 +145,43 @@ void* LookupPool::run_thread(void* pool) noexcept {
 }
 
 void LookupPool::work() noexcept {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    Job& job = await_job(lock);
-    Jobs done;  // what cannot be asked, then what was
-    Found found{provide_thread(done), {}};
-    tell_taken(lock, done, found);
-    lock.unlock();
-    found = ask_(*job.question);
-    lock.lock();
-    done.insert(running_.extract(*job.question));
-    ++idle_;
-    tell_taken(lock, done, found);
-    if (idle_ > most_idle && waiting_.empty()) break;
+  bool needed = true;
+  while (needed) {
+    const Question& question = await_question();
+    needed = finish(question, ask_(question));
   }
+}
+
+const Question& LookupPool::await_question() noexcept {
+  const Question* question = nullptr;
+  {
+    std::unique_lock lock(mutex_);
+    for (forget_unwanted(); waiting_.empty() || !may_start(queue_.front()); forget_unwanted()) {
+      waiting_.empty() ? wake_.wait(lock) : static_cast<void>(wake_.wait_for(lock, look_again));
+    }
+    question = queue_.pop_front().question;
+    running_.insert(waiting_.extract(*question));
+    --idle_;
+  }
+  provide_thread();
+  return *question;
+}
+
+/// Returns whether the thread is to go on.
+bool LookupPool::finish(const Question& question, const Found& found) noexcept {
+  const std::lock_guard telling(telling_);
+  Jobs done;
+  {
+    const std::lock_guard lock(mutex_);
+    done.insert(running_.extract(question));
+    ++idle_;
+  }
+  tell(done, found);
+  const std::lock_guard lock(mutex_);
+  if (idle_ <= most_idle || !waiting_.empty()) return true;
   --idle_;
   --threads_;
-}
-
-void LookupPool::tell_all(const Jobs& jobs, const Found& found) noexcept {
-  for (const auto& [question, job] : jobs) std::ranges::for_each(job.answers, [&](auto& one) { tell(one, found); });
-}
-
-/// Tells what was taken out, without the lock, and forgets it.
-void LookupPool::tell_taken(std::unique_lock<std::mutex>& lock, Jobs& jobs, const Found& found) noexcept {
-  if (jobs.empty()) return;
-  ++telling_;
-  lock.unlock();
-  tell_all(jobs, found);
-  jobs.clear();
-  lock.lock();
-  if (--telling_ == 0) told_.notify_all();
-}
-
-LookupPool::Job& LookupPool::await_job(std::unique_lock<std::mutex>& lock) noexcept {
-  for (forget_unwanted(); waiting_.empty() || !may_start(queue_.front()); forget_unwanted()) {
-    waiting_.empty() ? wake_.wait(lock) : static_cast<void>(wake_.wait_for(lock, look_again));
-  }
-  Job& job = queue_.pop_front();
-  running_.insert(waiting_.extract(*job.question));
-  --idle_;
-  return job;
+  return false;
 }
 
 void LookupPool::forget_unwanted() noexcept {
@@ -172,40 +201,6 @@ bool LookupPool::many_are_wanted() const noexcept {
 LookupPool::Clock::duration LookupPool::needed_patience() const noexcept {
   if (busy() < quick_threads) return 0ms;
   return 1ms * (1 << (busy() - quick_threads) / 2);
-}
-
-// --- around a fork -------------------------------------------------------------------------------------------------
-
-/// Who is told holds locks of its own, which would stay locked in the child; and a question whose answer is lost there would
-/// never be asked again.
-void LookupPool::hold() noexcept {
-  std::unique_lock lock(mutex_);
-  told_.wait(lock, [this] { return telling_ == 0; });
-  lock.release();
-}
-
-void LookupPool::release() noexcept { mutex_.unlock(); }
-
-/// Conditions remember threads that wait for them, which are not here.
-void LookupPool::release_in_child() noexcept {
-  ::new (&wake_) std::condition_variable;
-  ::new (&told_) std::condition_variable;
-  threads_ = idle_ = 0;
-  while (!running_.empty()) {
-    const auto place = waiting_.insert(running_.extract(running_.begin())).position;
-    queue_.push_back(place->second);
-  }
-  mutex_.unlock();
-}
-
-void LookupPool::resume() noexcept {
-  Jobs refused;
-  error_code code;
-  {
-    const std::lock_guard lock(mutex_);
-    code = provide_thread(refused);
-  }
-  tell_all(refused, {code, {}});
 }
 
 }  // namespace libnet::transport

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "libnet/detail/intrusive_list.hpp"
@@ -56,13 +57,12 @@ class LookupPool {
   /// Asks, or joins those who ask the same. If a thread is needed and cannot be made, the answer is the system's error.
   void submit(Question question, LookupAnswer answer);
 
-  /// @name Around a fork
-  /// The child has no threads. What was asked is asked there again once it is resumed.
+  /// @name Around fork(2)
+  /// A child process has none of the threads. What was open is asked anew there, from `resume()` or the next question on.
   /// @{
-  /// Until one of the next two nobody is being told an answer, and nothing changes.
-  void hold() noexcept;
-  void release() noexcept;
-  void release_in_child() noexcept;
+  void before_fork() noexcept;
+  void after_fork_in_parent() noexcept;
+  void after_fork_in_child() noexcept;
   void resume() noexcept;
   /// @}
 
@@ -85,25 +85,23 @@ class LookupPool {
 
   bool join(Jobs& jobs, const Question& question, LookupAnswer& answer);
   void enqueue(Question question, LookupAnswer answer);
+  void put_in_queue(Jobs::iterator place) noexcept;
   void forget_unwanted() noexcept;
-  error_code provide_thread(Jobs& refused) noexcept;
+  void provide_thread() noexcept;
   error_code start_thread() noexcept;
   static void* run_thread(void* pool) noexcept;
   void work() noexcept;
-  Job& await_job(std::unique_lock<std::mutex>& lock) noexcept;
+  const Question& await_question() noexcept;
+  bool finish(const Question& question, const Found& found) noexcept;
   bool may_start(const Job& job) const noexcept;
   Clock::duration needed_patience() const noexcept;
   std::size_t busy() const noexcept { return threads_ - idle_; }
   bool many_are_wanted() const noexcept;
 
-  static void tell_all(const Jobs& jobs, const Found& found) noexcept;
-  void tell_taken(std::unique_lock<std::mutex>& lock, Jobs& jobs, const Found& found) noexcept;
-
   const Ask ask_;
+  std::mutex telling_;  // a fork waits until nobody is being told; taken before the other
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::condition_variable told_;
-  std::size_t telling_ = 0;  // threads that tell what they have taken out
   Jobs waiting_;
   detail::List<Job> queue_;  // of what waits: first come, first served
   Jobs running_;             // each is really asked, so that it can be joined

@@ -66,19 +66,16 @@ Found ask(const Question& question) noexcept try { return ask_system(question); 
 
 LookupPool& pool();
 
-/// A child process gets a pool that is whole, but has no threads.
 LookupPool* make_pool() {
-  auto made = std::make_unique<LookupPool>(&ask);
-  const auto hold = [] { pool().hold(); };
-  const auto release = [] { pool().release(); };
-  const auto release_in_child = [] { pool().release_in_child(); };
-  if (::pthread_atfork(hold, release, release_in_child) != 0) throw std::bad_alloc();
+  auto* const made = new LookupPool(&ask);  // never destroyed: its threads use it to the end
+  ::pthread_atfork([] { pool().before_fork(); }, [] { pool().after_fork_in_parent(); },
+                   [] { pool().after_fork_in_child(); });
   detail::resume_in_child = []() noexcept { pool().resume(); };
-  return made.release();
+  return made;
 }
 
 LookupPool& pool() {
-  static LookupPool* const pool = make_pool();  // never destroyed: its threads use it to the end
+  static LookupPool* const pool = make_pool();
   return *pool;
 }
 
