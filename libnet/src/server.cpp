@@ -8,6 +8,7 @@
 #include "core/acceptor.hpp"
 #include "core/connection.hpp"
 #include "transport/binding.hpp"
+#include "transport/socket_calls.hpp"
 
 namespace libnet {
 
@@ -87,9 +88,10 @@ detail::ListenRequest Server::shared() const {
   detail::ListenRequest request{ListenOptions()};
   request.bound.emplace();
   if (native_handle() < 0) return request;
-  const int duplicate = ::fcntl(native_handle(), F_DUPFD_CLOEXEC, 0);
-  if (duplicate >= 0) {
-    request.bound = transport::Binding::adopt(duplicate);
+  transport::Descriptor duplicate(::fcntl(native_handle(), F_DUPFD_CLOEXEC, 0));
+  if (duplicate.get() >= 0) {
+    request.bound = transport::Binding::adopt(duplicate.get());
+    duplicate.release();
   } else {
     request.failure = error_code(errno, boost::system::system_category());
   }
