@@ -1,11 +1,16 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <stdexcept>
 
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <boost/asio/system_executor.hpp>
+
+#include "support/allocation_fault.hpp"
 #include "support/behaviour.hpp"
 #include "support/raw_socket.hpp"
 #include "support/socket_pair.hpp"
@@ -413,4 +418,121 @@ BEHAVIOUR(B201_a_descriptor_whose_peer_is_gone_is_not_taken_for_an_unconnected_o
       expect(recorder.of("socket"), {"connect", "ready", "end", "finish", "close(false)"});
     }
   }
+}
+
+// --- constructors that throw -----------------------------------------------------------------------------------------
+
+namespace {
+
+bool is_blocking(int descriptor) { return (::fcntl(descriptor, F_GETFL) & O_NONBLOCK) == 0; }
+
+void make_blocking(int descriptor) { ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) & ~O_NONBLOCK); }
+
+}  // namespace
+
+BEHAVIOUR(B279_what_a_constructor_refuses_is_as_it_was, any_wire) {
+  int pipe[2];
+  BOOST_REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
+  const RawSocket datagrams(Family::ipv4, SOCK_DGRAM);
+  const RawSocket packets(Family::unix_path, SOCK_SEQPACKET);
+  RawSocket listening(Family::ipv4);
+  BOOST_REQUIRE(listening.bind(SocketAddress::ip("127.0.0.1", 0)) == 0);
+  BOOST_REQUIRE(listening.listen() == 0);
+  const int file = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  const auto [left, right] = tcp_pair();
+  make_blocking(left);
+  const RawSocket fresh(Family::ipv4);
+  const auto refused = [&](const libnet::SocketOptions& options) {
+    BOOST_TEST(thrown_by([&] { Socket(world.io(), options); }));
+    BOOST_TEST(is_open(*options.fd));
+    BOOST_TEST(is_blocking(*options.fd));
+  };
+  for (const int fd : {pipe[0], datagrams.descriptor(), packets.descriptor(), listening.descriptor(), file}) {
+    refused({.fd = fd});
+  }
+  for (const int fd : {left, fresh.descriptor()}) {
+    refused({.low_water_mark = 1'000'000, .fd = fd});
+    refused({.type_of_service = 256, .fd = fd});
+    BOOST_CHECK_THROW(Socket(asio::system_executor(), {.fd = fd}), std::invalid_argument);
+    BOOST_TEST(is_blocking(fd));
+  }
+  for (const int fd : {pipe[0], pipe[1], file, left, right}) ::close(fd);
+}
+
+BEHAVIOUR(B279_the_descriptor_of_another_socket_stays_its_own, any_wire) {
+  for (const auto make : {&tcp_pair, &unix_pair}) {
+    const auto [left, right] = make();
+    Socket first(world.io(), {.fd = left});
+    Socket second(world.io(), {.fd = right});
+    world.settle();
+    for (const Socket& owner : {first, second}) {
+      const Error error = error_thrown_by([&] { Socket(world.io(), {.fd = owner.native_handle()}); });
+      BOOST_TEST(error.name() == "EEXIST");
+      BOOST_TEST(error.operation() == "open");
+    }
+    std::string received;
+    second.on(event::data, [&](const libnet::Chunk& chunk) { received += chunk; });
+    first.write("still here");
+    world.run_until([&] { return received == "still here"; });
+    first.destroy();
+    second.destroy();
+    world.run();
+  }
+}
+
+BEHAVIOUR(B279_a_constructor_without_memory_takes_nothing, any_wire) {
+  for (const bool connected : {true, false}) {
+    const std::size_t failed = fail_each_allocation([&](AllocationFault& fault) {
+      const auto [left, right] = tcp_pair();
+      const int fresh = ::fcntl(RawSocket(Family::ipv4).descriptor(), F_DUPFD_CLOEXEC, 0);
+      const int descriptor = connected ? left : fresh;
+      make_blocking(descriptor);
+      asio::io_context io;
+      libnet::use_reactor(io, world.reactor());
+      std::optional<Socket> socket;
+      const bool made = fault.survives([&] {
+        try {
+          socket.emplace(io, libnet::SocketOptions{.fd = descriptor});
+        } catch (const libnet::SystemError& error) {
+          BOOST_TEST((error.code() == boost::system::errc::not_enough_memory));
+          throw std::bad_alloc();
+        }
+      });
+      BOOST_TEST(is_open(descriptor));
+      BOOST_TEST(is_blocking(descriptor) == !made);
+      if (made) BOOST_TEST(socket->native_handle() == descriptor);
+      socket.reset();
+      io.run();
+      if (!made) BOOST_TEST(is_open(descriptor));
+      for (const int fd : {left, right, fresh}) {
+        if (fd != descriptor || !made) ::close(fd);
+      }
+    });
+    BOOST_TEST(failed > 3U);
+  }
+}
+
+BEHAVIOUR(B279_a_server_that_cannot_listen_has_taken_nothing, any_wire) {
+  const auto [left, right] = tcp_pair();
+  make_blocking(left);
+  Socket other(world.io(), {.fd = right});
+  const RawSocket datagrams(Family::ipv4, SOCK_DGRAM);
+  RawSocket bound(Family::unix_path);
+  Server live(world.io());
+  world.listen(live);
+  for (const int fd : {left, datagrams.descriptor(), right, live.native_handle()}) {
+    const bool was_blocking = is_blocking(fd);
+    Server server(world.io());
+    Error seen;
+    server.on(event::error, [&](const Error& error) { seen = error; });
+    server.listen({.fd = fd});
+    world.settle();
+    BOOST_TEST(seen.operation() == "listen");
+    BOOST_TEST(!server.listening());
+    BOOST_TEST(is_open(fd));
+    BOOST_TEST(is_blocking(fd) == was_blocking);
+  }
+  expect_serving(world, live);
+  ::close(left);
+  other.destroy();
 }

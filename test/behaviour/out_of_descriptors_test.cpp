@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <boost/asio/strand.hpp>
+
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 
@@ -45,15 +47,16 @@ class NoDescriptors {
 /// No descriptor can be opened while this lives.
 class NoDescriptors {
  public:
-  NoDescriptors() {
+  /// @param left  How many can be opened all the same.
+  explicit NoDescriptors(int left = 0) {
     ::getrlimit(RLIMIT_NOFILE, &before_);
     const int lowest_free = ::dup(0);
     BOOST_REQUIRE(lowest_free >= 0);
     ::close(lowest_free);
     rlimit none = before_;
-    none.rlim_cur = static_cast<rlim_t>(lowest_free);
+    none.rlim_cur = static_cast<rlim_t>(lowest_free + left);
     BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
-    BOOST_REQUIRE(::dup(0) < 0);  // it works
+    if (left == 0) BOOST_REQUIRE(::dup(0) < 0);  // it works
   }
   NoDescriptors(const NoDescriptors&) = delete;
   NoDescriptors& operator=(const NoDescriptors&) = delete;
@@ -227,3 +230,53 @@ BEHAVIOUR(R50_close_while_out_of_descriptors, real_wires) {
   world.run();
   BOOST_TEST(recorder.of("server") == (std::vector<std::string>{"listening", "error(EMFILE)", "close"}), per_element);
 }
+
+#ifndef LIBNET_SANITIZE_ADDRESS
+
+namespace {
+
+/// Makes something in a new context with 0, 1, 2 … descriptors left, until that succeeds; and then once more with enough in
+/// the context in which it failed.
+template <class Make>
+void expect_named_errors(World& world, Make make) {
+  int failures = 0;
+  for (bool made = false; !made; ++failures) {
+    BOOST_REQUIRE(failures < 20);
+    asio::io_context io;
+    {
+      const NoDescriptors few(failures);
+      try {
+        make(io, world.reactor());
+        made = true;
+      } catch (const libnet::SystemError& error) {
+        BOOST_TEST(error.error().name() == "EMFILE");
+        BOOST_TEST(!error.error().operation().empty());
+        BOOST_TEST(std::string(error.what()).find("EMFILE") != std::string::npos);
+      }
+    }
+    if (!made) BOOST_CHECK_NO_THROW(make(io, world.reactor()));
+  }
+  BOOST_TEST(failures > 1);
+}
+
+}  // namespace
+
+BEHAVIOUR(B310_constructors_without_descriptors, static_cast<unsigned>(Wire::tcp4)) {
+  using libnet::ReactorKind;
+  expect_named_errors(world, [](asio::io_context& io, ReactorKind kind) { libnet::use_reactor(io, kind); });
+  expect_named_errors(world, [](asio::io_context& io, ReactorKind kind) {
+    libnet::use_reactor(io, kind);
+    Socket socket(io);
+  });
+  expect_named_errors(world, [](asio::io_context& io, ReactorKind kind) {
+    libnet::use_reactor(io, kind);
+    Server server(io);
+  });
+  expect_named_errors(world, [](asio::io_context& io, ReactorKind) { Socket socket(asio::make_strand(io)); });
+  expect_named_errors(world, [](asio::io_context& io, ReactorKind) { libnet::connect(io, {.port = 1}); });
+  expect_named_errors(world, [](asio::io_context&, ReactorKind) {
+    const libnet::BoundSocket bound(SocketAddress::ip("127.0.0.1", 0));
+  });
+}
+
+#endif

@@ -1,8 +1,17 @@
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "support/behaviour.hpp"
+#include "support/network_namespace.hpp"
 #include "support/raw_socket.hpp"
 
 using namespace libnet::test;
@@ -38,6 +47,92 @@ std::string outcome(World& world, Server server, const std::string& path) {
   server.listen(path, [&] { seen = "listening"; });
   world.run_until([&] { return !seen.empty(); });
   return seen;
+}
+
+/// Of processes that listen on one path at the same time, what each of them came to: 'L' listening, 'U' in use, '?' else.
+class Race {
+ public:
+  Race(World& world, const std::string& path, int contestants) {
+    BOOST_REQUIRE(::pipe2(start_, O_CLOEXEC) == 0 && ::pipe2(results_, O_CLOEXEC) == 0 &&
+                  ::pipe2(finish_, O_CLOEXEC) == 0);
+    for (int i = 0; i < contestants; ++i) {
+      const pid_t child = ::fork();
+      if (child == 0) compete(world.reactor(), path);
+      BOOST_REQUIRE(child > 0);
+      children_.push_back(child);
+    }
+    ::close(start_[1]);
+    for (int i = 0; i < contestants; ++i) {
+      char result = '?';
+      BOOST_TEST(::read(results_[0], &result, 1) == 1);
+      outcome_ += result;
+    }
+    std::sort(outcome_.begin(), outcome_.end());
+  }
+  Race(const Race&) = delete;
+  Race& operator=(const Race&) = delete;
+  ~Race() {
+    ::close(finish_[1]);
+    for (const pid_t child : children_) ::waitpid(child, nullptr, 0);
+    for (const int end : {start_[0], results_[0], results_[1], finish_[0]}) ::close(end);
+  }
+
+  const std::string& outcome() const { return outcome_; }
+
+ private:
+  [[noreturn]] void compete(libnet::ReactorKind reactor, const std::string& path) {
+    ::alarm(60);
+    ::close(start_[1]);
+    ::close(finish_[1]);
+    {
+      asio::io_context io;
+      libnet::use_reactor(io, reactor);
+      Server server(io);
+      char result = '?';
+      server.on(event::error, [&](const Error& error) { result = error.name() == "EADDRINUSE" ? 'U' : '?'; });
+      await_end(start_[0]);
+      server.listen(path, [&] { result = 'L'; });
+      io.poll();
+      static_cast<void>(::write(results_[1], &result, 1) == 1);
+      await_end(finish_[0]);
+    }
+    ::_exit(0);
+  }
+  static void await_end(int pipe) {
+    char unused = 0;
+    static_cast<void>(::read(pipe, &unused, 1) == 0);
+  }
+
+  int start_[2];
+  int results_[2];
+  int finish_[2];
+  std::vector<pid_t> children_;
+  std::string outcome_;
+};
+
+/// Another current directory while it lives.
+class InDirectory {
+ public:
+  explicit InDirectory(const fs::path& directory) : before_(fs::current_path()) { fs::current_path(directory); }
+  InDirectory(const InDirectory&) = delete;
+  InDirectory& operator=(const InDirectory&) = delete;
+  ~InDirectory() { fs::current_path(before_); }
+
+ private:
+  fs::path before_;
+};
+
+/// Has a child process do something; it ends without the exit of this program.
+template <class Part>
+void in_child(Part part) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    part();
+    ::_exit(0);
+  }
+  int status = -1;
+  BOOST_REQUIRE(::waitpid(child, &status, 0) == child);
+  BOOST_TEST(status == 0);
 }
 
 }  // namespace
@@ -201,6 +296,109 @@ BEHAVIOUR(R81_close_copes_with_a_file_that_is_gone, unix_wire) {
   server.close();
   world.run();
   expect(recorder.of("server"), {"close"});
+}
+
+BEHAVIOUR(B269_of_several_servers_on_a_stale_path_one_listens, unix_wire) {
+  const char* wanted = std::getenv("LIBNET_RACES");
+  const int races = wanted != nullptr ? std::atoi(wanted) : 20;
+  const std::string path = world.new_path();
+  const fs::path directory = fs::path(path).parent_path();
+  for (int i = 0; i < races; ++i) {
+    leave_stale_socket(path);
+    {
+      const Race race(world, path, 3);
+      BOOST_TEST(race.outcome() == "LUU");
+      BOOST_TEST(probe(SocketAddress::unix_socket(path)) == 0);
+    }
+    BOOST_TEST(fs::is_empty(directory));
+  }
+}
+
+BEHAVIOUR(B269_a_path_that_is_bound_is_in_use, unix_wire) {
+  const std::string path = world.new_path();
+  RawSocket bound(Family::unix_path);
+  BOOST_REQUIRE(bound.bind(SocketAddress::unix_socket(path)) == 0);
+  BOOST_TEST(outcome(world, Server(world.io()), path) == "EADDRINUSE");
+  const libnet::BoundSocket own(SocketAddress::unix_socket(world.new_path()));
+  BOOST_TEST(outcome(world, Server(world.io()), own.address()->address()) == "EADDRINUSE");
+  BOOST_TEST(bound.listen() == 0);
+  BOOST_TEST(probe(SocketAddress::unix_socket(path)) == 0);
+}
+
+BEHAVIOUR(B269_a_server_that_is_asked_for_hears_nothing_of_it, unix_wire) {
+  const std::string path = world.new_path();
+  Server live(world.io());
+  int connections = 0;
+  live.on(event::connection, [&](const Socket&) { ++connections; });
+  live.listen(path);
+  BOOST_TEST(outcome(world, Server(world.io()), path) == "EADDRINUSE");
+  world.settle();
+  BOOST_TEST(connections == 0);
+}
+
+BEHAVIOUR(B269_what_another_network_namespace_has_is_in_use, unix_wire) {
+  for (const bool listening : {false, true}) {
+    const std::string path = world.new_path();
+    std::optional<RawSocket> elsewhere;
+    {
+      const NetworkNamespace other;
+      if (!other) return;
+      elsewhere.emplace(Family::unix_path);
+    }
+    BOOST_REQUIRE(elsewhere->bind(SocketAddress::unix_socket(path)) == 0);
+    if (listening) BOOST_REQUIRE(elsewhere->listen() == 0);
+    BOOST_TEST(outcome(world, Server(world.io()), path) == "EADDRINUSE");
+    BOOST_TEST(is_socket(path));
+    elsewhere.reset();
+    BOOST_TEST(outcome(world, Server(world.io()), path) == "listening");
+  }
+}
+
+BEHAVIOUR(B269_a_file_that_may_not_be_asked_for_is_in_use, unix_wire) {
+  if (::geteuid() == 0) return;  // who may do everything
+  const std::string path = world.new_path();
+  leave_stale_socket(path);
+  BOOST_REQUIRE(::chmod(path.c_str(), 0) == 0);
+  BOOST_TEST(outcome(world, Server(world.io()), path) == "EADDRINUSE");
+}
+
+BEHAVIOUR(B270_the_file_goes_although_the_directory_was_changed, unix_wire) {
+  const fs::path path = world.new_path();
+  std::optional<InDirectory> there(path.parent_path());
+  Server server(world.io());
+  server.listen(path.filename().string());
+  const libnet::BoundSocket bound(SocketAddress::unix_socket("bound"));
+  there.reset();
+  Server adopter(world.io());
+  adopter.listen({.bound = &bound, .writable_all = true});
+  BOOST_TEST(adopter.listening());
+  BOOST_TEST(is_socket(path));
+  server.close();
+  BOOST_TEST(!fs::exists(path));
+  world.settle();
+  adopter.close();
+  libnet::BoundSocket(bound).close();
+  BOOST_TEST(!fs::exists(path.parent_path() / "bound"));
+}
+
+BEHAVIOUR(B270_only_the_process_that_made_the_file_removes_it, unix_wire) {
+  const std::string path = world.new_path();
+  const std::string other_path = world.new_path();
+  Server server(world.io());
+  server.listen(path);
+  libnet::BoundSocket bound(SocketAddress::unix_socket(other_path));
+  world.settle();
+  in_child([&] {
+    server.close();
+    bound.close();
+  });
+  BOOST_TEST(is_socket(path));
+  BOOST_TEST(is_socket(other_path));
+  BOOST_TEST(probe(SocketAddress::unix_socket(path)) == 0);
+  server.close();
+  bound.close();
+  BOOST_TEST(!fs::exists(path));
+  BOOST_TEST(!fs::exists(other_path));
 }
 
 BEHAVIOUR(B35_a_path_that_cannot_be_created, unix_wire) {

@@ -185,6 +185,78 @@ BEHAVIOUR(B191_the_initial_delay_of_an_awaited_connect_awaited, tcp_wires) {
   }(world, server));
 }
 
+BEHAVIOUR(B273_keep_alive_values_become_the_nearest_possible_ones, tcp_wires) {
+  auto pair = fresh_pair(world);
+  const auto expect_values = [&](int idle, int interval, int count) {
+    BOOST_TEST(idle_seconds(pair.client) == idle);
+    BOOST_TEST(option(pair.client, IPPROTO_TCP, TCP_KEEPINTVL) == interval);
+    BOOST_TEST(option(pair.client, IPPROTO_TCP, TCP_KEEPCNT) == count);
+  };
+  pair.client.set_keep_alive({.enable = true, .initial_delay = 32'768s, .interval = 40'000s, .count = 128});
+  expect_values(32'767, 32'767, 127);
+  pair.client.set_keep_alive({.enable = true, .initial_delay = 1s, .interval = 1ms, .count = 1});
+  expect_values(1, 1, 1);
+  constexpr auto longest = std::chrono::milliseconds::max();
+  pair.client.set_keep_alive({.enable = true, .initial_delay = longest, .interval = longest, .count = INT_MAX});
+  expect_values(32'767, 32'767, 127);
+  leave(world, pair);
+  auto given = fresh_pair(world, {.keep_alive = true, .keep_alive_initial_delay = longest},
+                          {.keep_alive = true, .keep_alive_initial_delay = 50'000s});
+  BOOST_TEST(idle_seconds(given.client) == 32'767);
+  BOOST_TEST(idle_seconds(given.server) == 32'767);
+  leave(world, given);
+}
+
+BEHAVIOUR(B273_negative_intervals_and_counts_are_out_of_range, tcp_wires) {
+  auto pair = fresh_pair(world);
+  for (const libnet::KeepAlive& negative :
+       {libnet::KeepAlive{.enable = true, .interval = -1ms}, libnet::KeepAlive{.enable = true, .count = -1}}) {
+    BOOST_TEST((thrown_by([&] { pair.client.set_keep_alive(negative); }) == Errc::out_of_range));
+  }
+  BOOST_TEST(!keep_alive(pair.client));
+  leave(world, pair);
+}
+
+BEHAVIOUR(B278_marks_that_contradict_each_other, tcp_wires) {
+  const SocketOptions contradictions[] = {{.high_water_mark = 10, .low_water_mark = 11},
+                                          {.low_water_mark = 64 * 1024 + 1},
+                                          {.high_water_mark = 11, .max_buffered = 10},
+                                          {.max_buffered = 64 * 1024 - 1}};
+  for (const SocketOptions& options : contradictions) {
+    BOOST_TEST((thrown_by([&] { Socket(world.io(), options); }) == Errc::invalid_argument));
+    BOOST_TEST((thrown_by([&] { Server(world.io(), {.socket = options}); }) == Errc::invalid_argument));
+    BOOST_TEST((thrown_by([&] { libnet::connect(world.io(), {.port = 1}, options); }) == Errc::invalid_argument));
+  }
+  for (const SocketOptions& options : {SocketOptions{.high_water_mark = 10, .low_water_mark = 10, .max_buffered = 10},
+                                       SocketOptions{.high_water_mark = 100'000'000, .low_water_mark = 100'000'000},
+                                       SocketOptions{.high_water_mark = 0}}) {
+    BOOST_TEST(!thrown_by([&] { Socket(world.io(), options); }));
+    BOOST_TEST(!thrown_by([&] { Server(world.io(), {.socket = options}); }));
+  }
+}
+
+BEHAVIOUR(B278_no_write_is_lost_before_one_has_returned_false, all_wires) {
+  for (const SocketOptions& options :
+       {SocketOptions{.high_water_mark = 1000, .max_buffered = 1000}, SocketOptions{.high_water_mark = 80'000'000}}) {
+    auto [client, server] = world.pair(options);
+    server.pause();
+    client.cork();
+    const libnet::Bytes block(std::string(1'000'000, 'x'));
+    int refused = 0;
+    bool full = false;
+    while (!full) {
+      full = !client.write(block, [&](const libnet::error_code& code, std::size_t) {
+        if (code == Errc::overflow) ++refused;
+      });
+    }
+    world.settle();
+    BOOST_TEST(refused == 0);
+    client.destroy();
+    server.destroy();
+    world.run();
+  }
+}
+
 BEHAVIOUR(B192_a_server_s_keep_alive_is_applied_on_accept, tcp_wires) {
   auto pair = fresh_pair(world, {}, {.keep_alive = true, .keep_alive_initial_delay = 1s});
   BOOST_TEST(keep_alive(pair.server));

@@ -38,7 +38,7 @@ class Binding {
  public:
   /// Binds a new descriptor. A stale socket file is replaced.
   static error_code bind(const SocketAddress& address, const BindOptions& options, BoundSocket& made);
-  /// Takes a descriptor over; whatever file it is bound to is somebody else's.
+  /// Takes a descriptor over, unless that throws; whatever file it is bound to is somebody else's.
   static BoundSocket adopt(int descriptor);
   static Binding* of(const BoundSocket& bound) noexcept { return bound.binding_.get(); }
 
