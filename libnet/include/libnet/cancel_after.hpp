@@ -90,8 +90,13 @@ class LimitedInitiation {
 
   template <class Handler, class... Arguments>
   void operator()(Handler&& handler, Arguments&&... arguments) {
-    initiation_(LimitedHandler<std::decay_t<Handler>>(std::forward<Handler>(handler), time_limit_),
-                std::forward<Arguments>(arguments)...);
+    LimitedHandler<std::decay_t<Handler>> limited(std::forward<Handler>(handler), time_limit_);
+    try {
+      initiation_(std::move(limited), std::forward<Arguments>(arguments)...);
+    } catch (...) {
+      give_back(limited.handler, std::forward<Handler>(handler));
+      throw;
+    }
   }
 
   Error describe(const error_code& code) const

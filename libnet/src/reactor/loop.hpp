@@ -48,6 +48,11 @@ class Watch {
   bool hangup = false;           // the peer's end, an error or urgent data was signalled: read on until the end
   std::uint8_t watch_error = 0;  // an errno: readiness cannot be told any more; the watch was told that it is ready
 
+  /// The first error counts.
+  void cannot_tell(int code) noexcept {
+    if (watch_error == 0) watch_error = static_cast<std::uint8_t>(code);
+  }
+
  protected:
   virtual ~Watch() = default;
 

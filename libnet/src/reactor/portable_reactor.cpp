@@ -1,5 +1,6 @@
 #include "reactor/portable_reactor.hpp"
 
+#include <cerrno>
 #include <utility>
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
@@ -85,7 +86,7 @@ struct PortableReactor::WaitHandler {
     direction->waiting = false;
     Watch* watch = registration->watch;
     if (watch == nullptr) return;
-    if (error) watch->watch_error = static_cast<std::uint8_t>(error.value());  // it was not ended from here
+    if (error) watch->cannot_tell(error.value());  // it was not ended from here
     (direction == &registration->read ? watch->readable : watch->writable) = true;
     loop->announce_turn();
     watch->on_ready();
@@ -101,9 +102,15 @@ void PortableReactor::Registration::start(Loop& loop, Direction& direction) {
   if (!direction.wanted || direction.waiting) return;
   using asio::posix::descriptor_base;
   const auto kind = &direction == &read ? descriptor_base::wait_read : descriptor_base::wait_write;
+  errno = 0;  // Asio does not look whether the system has taken the wait
   descriptor_->async_wait(kind, WaitHandler{loop.shared_from_this(), shared_from_this(), &direction});
+  const int code = errno;
   direction = {.wanted = false, .waiting = true};
   discount_wait(loop.context());
+  if (code == 0) return;
+  watch->cannot_tell(code);
+  error_code unused;
+  descriptor_->cancel(unused);
 }
 
 PortableReactor::PortableReactor(Loop& loop) : loop_(loop) { timer_.emplace(loop.context()); }
