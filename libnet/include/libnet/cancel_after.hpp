@@ -1,6 +1,7 @@
 #pragma once
 
 #include <libnet/detail/asio/initiation_archetype.hpp>
+#include <libnet/detail/give_back.hpp>
 #include <libnet/use_awaitable.hpp>
 
 #include <boost/asio/associator.hpp>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <libnet/detail/give_back.hpp>
 #include <libnet/detail/handler_operation.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
