@@ -1,15 +1,10 @@
 # Install rules: headers, library, CMake package `libnet`, pkg-config file `libnet-cpp`.
-include(GNUInstallDirs)
+include(LibnetInstallLibrary)
 include(CMakePackageConfigHelpers)
 
 set(libnet_include_dir "${CMAKE_INSTALL_INCLUDEDIR}/libnet-cpp")
 set(libnet_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/libnet")
 
-install(TARGETS libnet EXPORT libnet-targets
-  ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
-  LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
-  RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}"
-  INCLUDES DESTINATION "${libnet_include_dir}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/libnet/include/libnet"
   DESTINATION "${libnet_include_dir}"
   FILES_MATCHING PATTERN "*.hpp" PATTERN "*.ipp")

@@ -39,11 +39,19 @@ Zoned split_zone(std::string_view text) noexcept {
   return {text.substr(0, percent), text.substr(percent + 1)};
 }
 
-bool is_zone_character(char c) noexcept {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == ':';
+std::uint32_t interface_named(std::string_view name) noexcept {
+  std::array<char, IF_NAMESIZE> terminated{};
+  if (name.size() >= terminated.size()) return 0;
+  std::ranges::copy(name, terminated.begin());
+  return ::if_nametoindex(terminated.data());
 }
 
-bool is_zone(std::string_view zone) noexcept { return !zone.empty() && std::ranges::all_of(zone, is_zone_character); }
+// Linux takes any byte in an interface's name but '/', white space, ':' (which sets aliases apart) and '%'.
+bool is_zone(std::string_view zone) noexcept {
+  constexpr std::string_view never("/% \t\n\v\f\r\0", 9);
+  if (zone.empty() || zone.find_first_of(never) != zone.npos) return false;
+  return zone.find('@') == zone.npos || interface_named(zone) != 0;
+}
 
 bool read_ipv6(const Zoned& text, unsigned char* out) noexcept {
   return (!text.zone || is_zone(*text.zone)) && read_ip(AF_INET6, text.address, out);
@@ -59,8 +67,8 @@ std::optional<Number> read_number(std::string_view digits) noexcept {
 }
 
 // A name comes before a number, as in getaddrinfo(3): an interface may be called "2".
-std::uint32_t interface_number(std::string_view zone) {
-  if (const auto number = ::if_nametoindex(std::string(zone).c_str()); number != 0) return number;
+std::uint32_t interface_number(std::string_view zone) noexcept {
+  if (const auto number = interface_named(zone); number != 0) return number;
   return read_number<std::uint32_t>(zone).value_or(0);
 }
 
@@ -211,6 +219,12 @@ socklen_t SocketAddress::to_native(sockaddr_storage& storage) const noexcept {
   return store(storage, native);
 }
 
+SocketAddress SocketAddress::with_port(std::uint16_t port) const {
+  SocketAddress result = *this;
+  if (family_ != Family::unix_path) result.port_ = port;
+  return result;
+}
+
 std::string_view SocketAddress::family_name() const noexcept {
   switch (family_) {
     case Family::ipv4: return "IPv4";
@@ -237,6 +251,7 @@ std::string SocketAddress::to_string() const {
     case Family::unix_path: break;
   }
   if (text.starts_with('/')) return text;
+  if (text.starts_with('@')) text.insert(0, "./");  // a file, not an abstract name
   if (is_abstract(text)) text.front() = '@';
   return "unix:" + text;
 }

@@ -19,10 +19,10 @@ bool default_auto_select_family() noexcept { return enabled.load(); }
 void set_default_auto_select_family(bool enable) noexcept { enabled.store(enable); }
 
 std::chrono::milliseconds default_auto_select_family_attempt_timeout() noexcept { return attempt_timeout.load(); }
-void set_default_auto_select_family_attempt_timeout(std::chrono::milliseconds timeout) {
+void set_default_auto_select_family_attempt_timeout(Milliseconds timeout) {
   if (timeout.count() <= 0)
     throw SystemError(Error(Errc::out_of_range, "set_default_auto_select_family_attempt_timeout"));
-  attempt_timeout.store(std::max(timeout, core::shortest_attempt));
+  attempt_timeout.store(std::max<std::chrono::milliseconds>(timeout, core::shortest_attempt));
 }
 
 }  // namespace libnet

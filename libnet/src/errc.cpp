@@ -16,7 +16,7 @@ struct Entry {
 };
 
 constexpr std::array entries{
-    Entry{Errc::timed_out, "ERR_TIMED_OUT", "the operation timed out"},
+    Entry{Errc::timed_out, "ERR_TIMED_OUT", "timed out"},
     Entry{Errc::destroyed, "ERR_DESTROYED", "the socket was destroyed"},
     Entry{Errc::closed, "ERR_CLOSED", "Socket is closed"},
     Entry{Errc::already_connected, "ERR_ALREADY_CONNECTED", "the socket is already connecting or connected"},

@@ -2,6 +2,8 @@
 
 #include <boost/asio/error.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
@@ -125,7 +127,7 @@ std::string description(const error_code& code) {
   return text;
 }
 
-// What a person can read in one line: an abstract name's NUL is shown as '@'.
+// What a person can read in one line.
 std::string shown(std::string_view name) {
   std::string text(name.size() > longest_name ? name.substr(0, shown_of_long_name) : name);
   for (char& c : text) {
@@ -134,11 +136,15 @@ std::string shown(std::string_view name) {
   return name.size() > longest_name ? text + "..." : text;
 }
 
+// An abstract name's NUL is shown as '@'; the file of such a name is told apart from it.
+std::string shown_path(std::string_view path) { return path.starts_with('@') ? "./" + shown(path) : shown(path); }
+
 std::string with_port(const SocketAddress& address) { return address.address() + ':' + std::to_string(address.port()); }
 
 // Port 0 is no place to connect to or to listen on; as in Node, the address alone is named.
 std::string shown(const SocketAddress& address) {
-  if (address.family() == Family::unix_path || address.port() == 0) return shown(address.address());
+  if (address.family() == Family::unix_path) return shown_path(address.address());
+  if (address.port() == 0) return address.address();
   return with_port(address);
 }
 
@@ -153,7 +159,18 @@ std::string what_of(const std::exception_ptr& exception) {
   }
 }
 
-const char* literal(const char* operation) noexcept { return operation != nullptr ? operation : ""; }
+// The operations that libnet itself names. Errors of theirs need no memory for the name.
+constexpr std::array operations{"",     "read",     "write",       "connect", "listen",    "accept",     "bind",
+                                "open", "reset",    "getaddrinfo", "pipe",    "drain",     "end",        "close",
+                                "wait", "listener", "serve",       "epoll",   "handshake", "set_timeout"};
+
+// The same name as one that lives for ever; null if it is none of ours.
+const char* known_operation(const char* operation) noexcept {
+  if (operation == nullptr) return "";
+  const auto* const found = std::find_if(operations.begin(), operations.end(),
+                                         [&](const char* known) { return std::strcmp(known, operation) == 0; });
+  return found != operations.end() ? *found : nullptr;
+}
 
 std::optional<SocketAddress> copied(const SocketAddress* address) {
   return address != nullptr ? std::optional(*address) : std::nullopt;
@@ -163,7 +180,8 @@ std::optional<SocketAddress> copied(const SocketAddress* address) {
 
 struct Error::Detail {
   explicit Detail(const ErrorInfo& info)
-      : local(copied(info.local_address)),
+      : operation(info.operation != nullptr ? info.operation : ""),
+        local(copied(info.local_address)),
         remote(copied(info.remote_address)),
         path(info.path),
         host(info.host),
@@ -175,6 +193,7 @@ struct Error::Detail {
     }
   }
 
+  std::string operation;
   std::optional<SocketAddress> local;
   std::optional<SocketAddress> remote;
   std::string path;
@@ -184,10 +203,19 @@ struct Error::Detail {
   std::string text;
 };
 
-Error::Error(error_code code, const char* operation) noexcept : code_(code), operation_(literal(operation)) {}
+Error::Error(error_code code, const char* operation) : code_(code) {
+  if (const char* const known = known_operation(operation)) {
+    operation_ = known;
+  } else {
+    detail_ = std::make_shared<const Detail>(ErrorInfo{.operation = operation});
+  }
+}
 
-Error::Error(error_code code, const ErrorInfo& info)
-    : code_(code), operation_(literal(info.operation)), detail_(std::make_shared<const Detail>(info)) {}
+Error::Error(error_code code, const ErrorInfo& info) : code_(code), detail_(std::make_shared<const Detail>(info)) {}
+
+std::string_view Error::operation() const noexcept {
+  return detail_ ? std::string_view(detail_->operation) : std::string_view(operation_);
+}
 
 std::optional<SocketAddress> Error::local_address() const noexcept { return detail_ ? detail_->local : std::nullopt; }
 
@@ -209,9 +237,9 @@ std::string Error::message() const {
   if (!code_.failed()) return {};
   if (detail_ && !detail_->text.empty()) return detail_->text;
   if (!attempts().empty()) return joined_attempts();
-  if (code_.category() == errc_category()) return code_.message() + what_of(exception());
+  if (code_.category() == errc_category()) return own_message();
   auto text = code_message();
-  if (const auto name = target(); !name.empty()) text += ' ' + name;
+  if (const auto name = target_of_system(); !name.empty()) text += ' ' + name;
   if (const auto local = local_address(); local && operation() == "connect" && local->family() != Family::unix_path) {
     text += " - Local (" + with_port(*local) + ')';
   }
@@ -229,14 +257,27 @@ std::string Error::code_message() const {
   return text;
 }
 
-// What the operation was aimed at. A read or a write has its peer, but its message does not name it.
+// "read 127.0.0.1:5432: timed out"
+std::string Error::own_message() const {
+  auto text = std::string(operation());
+  if (const auto name = target(); !name.empty()) text += (text.empty() ? "" : " ") + name;
+  return text + (text.empty() ? "" : ": ") + code_.message() + what_of(exception());
+}
+
+// As Node has it, the message of a read or a write that the system refused does not name the peer.
+std::string Error::target_of_system() const {
+  const bool named =
+      operation() == "connect" || operation() == "listen" || operation() == "bind" || operation() == "getaddrinfo";
+  return named ? target() : std::string();
+}
+
+// What the operation was aimed at.
 std::string Error::target() const {
   if (!detail_) return {};
   if (operation() == "getaddrinfo") return shown(detail_->host);
-  const bool listens = operation() == "listen" || operation() == "bind";
-  if (!listens && operation() != "connect") return {};
+  const bool listens = operation() == "listen" || operation() == "bind" || operation() == "accept";
   if (const auto& address = listens ? detail_->local : detail_->remote) return shown(*address);
-  return shown(detail_->path.empty() ? detail_->host : detail_->path);
+  return detail_->path.empty() ? shown(detail_->host) : shown_path(detail_->path);
 }
 
 std::string Error::joined_attempts() const {

@@ -20,7 +20,7 @@ using core::Acceptor;
 /// What may be given to one socket may not do for all that a server accepts.
 void check(const SocketOptions& accepted) {
   if (accepted.fd) throw SystemError(Error(Errc::invalid_argument, "open"));
-  if (accepted.type_of_service) core::check_type_of_service(*accepted.type_of_service);
+  core::check_options(accepted);
 }
 
 }  // namespace

@@ -18,11 +18,15 @@ using core::Connection;
 
 [[noreturn]] void refuse(error_code code) { throw SystemError(Error(code, "open")); }
 
-transport::Adopted take_over(const std::shared_ptr<reactor::Loop>& loop, int descriptor) {
+/// Only what cannot fail follows the taking.
+void take_over(Connection& connection, int descriptor) {
   if (descriptor < 0) refuse(Errc::out_of_range);
+  connection.prepare_to_adopt();
   transport::Adopted adopted;
+  const auto& loop = connection.shared_loop();
   if (const error_code code = transport::Network::of(*loop).adopt(loop, descriptor, adopted)) refuse(code);
-  return adopted;
+  if (adopted.transport) connection.adopt(std::move(adopted.transport));
+  if (adopted.bound) connection.connect_from(*adopted.bound);
 }
 
 ListenerId add_once(Connection& connection, SocketEvent event, OptionalListener<void()>& listener) {
@@ -32,14 +36,10 @@ ListenerId add_once(Connection& connection, SocketEvent event, OptionalListener<
 }  // namespace
 
 void Socket::open(const executor_type& executor, const SocketOptions& options) {
-  if (options.type_of_service) core::check_type_of_service(*options.type_of_service);
-  const auto loop = reactor::Loop::of(executor);
-  transport::Adopted given;
-  if (options.fd) given = take_over(loop, *options.fd);
-  connection_ = new Connection(loop, options);
+  core::check_options(options);
+  connection_ = new Connection(reactor::Loop::of(executor), options);
   connection_->add_handle();
-  if (given.transport) connection_->adopt(std::move(given.transport));
-  if (given.bound) connection_->connect_from(*given.bound);
+  if (options.fd) take_over(*connection_, *options.fd);
 }
 
 Socket::Socket(core::Connection& connection) noexcept : connection_(&connection) { connection.add_handle(); }
@@ -59,15 +59,12 @@ Socket& Socket::connect(const ConnectOptions& options, OptionalListener<void()> 
     if (listener != ListenerId()) connection->remove_listener(listener);
     throw;
   }
+  if (listener != ListenerId()) connection->remember_connect_listener(listener);
   return *this;
 }
 
 Socket& Socket::connect(const ConnectTarget& where, OptionalListener<void()> on_connect) {
-  const SocketAddress* address = where.address();
-  if (address == nullptr) return connect(where.options(), std::move(on_connect));
-  const std::string host = address->address();
-  if (address->family() == Family::unix_path) return connect({.path = host}, std::move(on_connect));
-  return connect({.host = host, .port = address->port()}, std::move(on_connect));
+  return connect(where.options(), std::move(on_connect));
 }
 
 Socket& Socket::connect(int port, std::string_view host, OptionalListener<void()> on_connect) {
@@ -214,7 +211,7 @@ void Socket::start_wait(detail::EventOperation& operation, SocketEvent event) {
 
 // --- time and options ----------------------------------------------------------------------------------------------
 
-Socket& Socket::set_timeout(std::chrono::milliseconds duration, OptionalListener<void()> on_timeout) {
+Socket& Socket::set_timeout(Milliseconds duration, OptionalListener<void()> on_timeout) {
   auto* connection = usable(connection_, "Socket::set_timeout");
   if (connection == nullptr) return *this;
   connection->set_timeout(duration);
@@ -231,6 +228,7 @@ Socket& Socket::set_no_delay(bool enable) {
 }
 
 Socket& Socket::set_keep_alive(const KeepAlive& keep_alive) {
+  core::check_keep_alive(keep_alive);
   return chain<&Connection::set_keep_alive>(*this, connection_, "Socket::set_keep_alive", keep_alive);
 }
 
@@ -257,7 +255,8 @@ bool Socket::served_by(detail::ChainId coroutines) const noexcept {
 Socket::executor_type Socket::get_executor() const noexcept { return executor(); }
 
 bool Socket::connecting() const noexcept { return ask<&Connection::connecting>(connection_); }
-bool Socket::pending() const noexcept { return !ask<&Connection::connected>(connection_); }
+bool Socket::connected() const noexcept { return ask<&Connection::connected>(connection_); }
+bool Socket::pending() const noexcept { return !connected(); }
 ReadyState Socket::ready_state() const noexcept {
   return ask<&Connection::ready_state>(connection_, ReadyState::closed);
 }

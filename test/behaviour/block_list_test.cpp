@@ -287,7 +287,8 @@ BEHAVIOUR(B105_a_literal_target, ip_wires) {
   BOOST_TEST((client.failure.code() == Errc::ip_blocked));
   BOOST_TEST(client.failure.operation() == "connect");
   BOOST_TEST((client.failure.remote_address().value() == server.address().value()));
-  BOOST_TEST(client.failure.message() == "the address is blocked by the block list: " + loopback(world));
+  BOOST_TEST(client.failure.message() == "connect " + loopback(world) + ":" + std::to_string(server.address()->port()) +
+                                             ": the address is blocked by the block list");
   BOOST_TEST(client.failure.attempts().empty());
   BOOST_TEST(client.socket.attempted_addresses().empty());
 }
@@ -309,7 +310,8 @@ BEHAVIOUR(B105_a_literal_target_awaited, ip_wires) {
       BOOST_ERROR("connected to a blocked address");
     } catch (const libnet::SystemError& error) {
       BOOST_TEST((error.code() == Errc::ip_blocked));
-      BOOST_TEST(error.what() == "the address is blocked by the block list: " + address);
+      BOOST_TEST(error.what() == "connect " + address + ":" + std::to_string(server.address()->port()) +
+                                     ": the address is blocked by the block list");
     }
     server.close();
   }(world));
@@ -426,8 +428,8 @@ BEHAVIOUR(B105_a_blocked_one_between_refused_ones, any_wire) {
                      "close(true)"};
   BOOST_TEST(client.log == expected, per_element);
   const std::string number = std::to_string(port);
-  BOOST_TEST(client.failure.message() == "connect ECONNREFUSED 127.0.0.1:" + number +
-                                             "; the address is blocked by the block list: 127.0.0.2; " +
+  BOOST_TEST(client.failure.message() == "connect ECONNREFUSED 127.0.0.1:" + number + "; connect 127.0.0.2:" + number +
+                                             ": the address is blocked by the block list; " +
                                              "connect ECONNREFUSED 127.0.0.3:" + number);
 }
 

@@ -1,6 +1,9 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 
+#include <array>
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -247,4 +250,167 @@ BEHAVIOUR(B218_no_time_at_all_for_a_connect, all_wires) {
   world.run_until([&] { return recorder.count("client:close(true)") == 1; });
   BOOST_TEST(connect.is(Errc::timed_out));
   BOOST_TEST((recorder.of("client") == std::vector<std::string>{"error(ERR_TIMED_OUT)", "close(true)"}));
+}
+
+// --- no time, and all the time in the world ------------------------------------------------------------------------
+
+namespace {
+
+/// Every operation of a socket that cannot end by itself: `limit` is up, so all of them do at the next turn.
+template <class Limit>
+void expect_all_of_a_socket_timed_out(World& world, Limit limit) {
+  auto [client, server] = world.pair({.linger_time = 1h});
+  client.write(std::string(too_much / 4, 'x'));  // so that what is written has to wait
+  world.settle();
+  std::array<Result, 9> results;
+  std::size_t next = 0;
+  const auto token = [&] { return cancel_after(limit, results.at(next++).handler()); };
+  std::array<char, 10> memory{};
+  server.pause();
+  client.async_write("x", token());
+  client.async_write_some(asio::buffer("x", 1), token());
+  client.async_drain(token());
+  client.async_end(token());
+  client.async_wait(event::finish, token());
+  client.async_read(token());
+  world.settle();
+  client.async_read_some(asio::buffer(memory), token());
+  world.settle();
+  client.async_pipe(server, cancel_after(limit, [&](error_code code, std::uint64_t) { results[next++].code = code; }));
+  world.settle();
+  client.async_close(token());
+  world.settle();
+  BOOST_TEST(next == results.size());
+  for (std::size_t i = 0; i < next; ++i) BOOST_TEST(results[i].is(Errc::timed_out), "operation " << i);
+  client.destroy();
+  server.destroy();
+  world.run();
+}
+
+template <class Limit>
+void expect_all_of_a_server_timed_out(World& world, Limit limit) {
+  Server server(world.io());
+  Socket kept;
+  Result listen;
+  Result wait;
+  Result accept;
+  Result close;
+  server.async_listen(world.listen_options(), cancel_after(limit, listen.handler()));
+  world.settle();
+  BOOST_TEST(listen.is(Errc::timed_out));
+  BOOST_TEST(!server.listening());
+  world.listen(server);
+  Socket client(world.io());
+  server.async_accept(cancel_after(limit, accept.handler()));
+  world.settle();
+  BOOST_TEST(accept.is(Errc::timed_out));
+  server.once(event::connection, [&kept](Socket socket) { kept = socket; });
+  world.connect(client, server);
+  world.run_until([&] { return !kept.pending() && !client.connecting(); });
+  server.async_wait(event::close, cancel_after(limit, wait.handler()));
+  server.async_close(cancel_after(limit, close.handler()));
+  world.settle();
+  BOOST_TEST(wait.is(Errc::timed_out));
+  BOOST_TEST(close.is(Errc::timed_out));
+  kept.destroy();
+  world.run();
+}
+
+template <class Limit>
+void expect_connects_timed_out(World& world, Limit limit) {
+  Server server(world.io());
+  server.on(event::listening, [] {});
+  world.listen(server);
+  Socket socket(world.io());
+  socket.on(event::error, [](const Error&) {});
+  Result member;
+  Result made;
+  socket.async_connect(world.connect_options(server), cancel_after(limit, member.handler()));
+  libnet::async_connect(world.io(), world.connect_options(server), {}, cancel_after(limit, made.handler()));
+  world.settle();
+  BOOST_TEST(member.is(Errc::timed_out));
+  BOOST_TEST(made.is(Errc::timed_out));
+  server.close();
+  world.run();
+}
+
+/// Calls `check` with a limit that is up, in several units.
+template <class Check>
+void with_each_limit_that_is_up(Check check) {
+  check(0s);
+  check(-1ns);
+  check(-5min);
+  check(std::chrono::nanoseconds::min());
+  check(std::chrono::hours::min());
+  check(std::chrono::duration<double>(-0.5));
+}
+
+/// Calls `check` with the longest duration of several types, whole and in fractions, and with what is nearly as long.
+template <class Check>
+void with_each_limit_that_is_none(Check check) {
+  check(std::chrono::nanoseconds::max());
+  check(std::chrono::nanoseconds::max() - 1ns);
+  check(std::chrono::microseconds::max());
+  check(std::chrono::milliseconds::max());
+  check(std::chrono::seconds::max());
+  check(std::chrono::hours::max());
+  check(std::chrono::years::max());
+  check(std::chrono::duration<std::uint64_t>::max());
+  check(std::chrono::duration<double>::max());
+}
+
+}  // namespace
+
+BEHAVIOUR(B305_no_time_at_all_for_what_a_socket_does, all_wires) {
+  with_each_limit_that_is_up([&](auto limit) { expect_all_of_a_socket_timed_out(world, limit); });
+}
+
+BEHAVIOUR(B305_no_time_at_all_for_what_a_server_does, all_wires) {
+  with_each_limit_that_is_up([&](auto limit) { expect_all_of_a_server_timed_out(world, limit); });
+}
+
+BEHAVIOUR(B305_no_time_at_all_to_connect, all_wires) {
+  with_each_limit_that_is_up([&](auto limit) { expect_connects_timed_out(world, limit); });
+}
+
+BEHAVIOUR(B305_a_deadline_that_has_passed_awaited, all_wires) {
+  auto [client, server] = world.pair();
+  world.await([](Socket socket) -> asio::awaitable<void> {
+    const auto deadline = std::chrono::steady_clock::now() - 1s;
+    const auto [code, chunk] =
+        co_await socket.async_read(cancel_after(deadline - std::chrono::steady_clock::now(), libnet::as_tuple));
+    BOOST_TEST(code == Errc::timed_out);
+    BOOST_CHECK_EXCEPTION(co_await socket.async_read(cancel_after(-1h)), libnet::SystemError,
+                          [](const libnet::SystemError& failure) { return failure.code() == Errc::timed_out; });
+  }(server));
+}
+
+BEHAVIOUR(B272_the_longest_time_is_no_limit_of_an_operation, all_wires) {
+  with_each_limit_that_is_none([&](auto limit) {
+    auto [client, server] = world.pair();
+    world.use_manual_clock();
+    Result read;
+    Result wait;
+    server.async_read(cancel_after(limit, read.handler()));
+    server.async_wait(event::close, cancel_after(limit, wait.handler()));
+    world.settle();
+    world.advance(24h * 365);
+    BOOST_TEST(read.waits());
+    client.write("hello");
+    world.run_until([&] { return !read.waits(); });
+    BOOST_TEST(read.bytes == "hello");
+    BOOST_TEST(wait.waits());
+    client.destroy();
+    server.destroy();
+    world.run();
+  });
+}
+
+BEHAVIOUR(B272_the_longest_time_is_no_limit_of_an_operation_awaited, all_wires) {
+  auto [client, server] = world.pair();
+  world.await([](Socket from, Socket to) -> asio::awaitable<void> {
+    co_await from.async_write("hello", cancel_after(std::chrono::hours::max()));
+    const Chunk chunk = co_await to.async_read(cancel_after(std::chrono::nanoseconds::max()));
+    BOOST_TEST(chunk.to_string() == "hello");
+  }(client, server));
 }

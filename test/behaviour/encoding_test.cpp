@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <span>
 
 using namespace libnet::test;
 using libnet::Chunk;
@@ -322,6 +324,68 @@ BEHAVIOUR(B245_async_read_some_gives_bytes_those_that_were_held_first_awaited, a
       bytes.append(memory.data(), co_await socket.async_read_some(asio::buffer(memory)));
     }
     BOOST_TEST(bytes == "\xE2\x82\xAC\xFF");
+    peer.destroy();
+    socket.destroy();
+  }(client, server));
+  world.run();
+}
+
+BEHAVIOUR(B303_who_wants_bytes_and_goes_without_reading_leaves_them_to_the_decoder, all_wires) {
+  auto [sink, other] = world.pair();
+  std::array<char, 10> memory{};
+  asio::cancellation_signal signal;
+  const auto read_and_cancel = [&](Socket& socket) {
+    const auto aborted = [](const error_code& code, std::size_t) {
+      BOOST_TEST(code == asio::error::operation_aborted);
+    };
+    socket.async_read_some(asio::buffer(memory), asio::bind_cancellation_slot(signal.slot(), aborted));
+    signal.emit(asio::cancellation_type::total);
+  };
+  const auto receive_and_remove = [&](Socket& socket) {
+    socket.off(socket.on_read(std::as_writable_bytes(std::span(memory)), [](std::size_t, std::span<std::byte>) {}));
+  };
+  const auto pipe_and_stop = [&, sink = sink](Socket& socket) {
+    socket.pipe(sink, {.end = false});
+    socket.unpipe();
+  };
+  const std::vector<std::function<void(Socket&)>> ways{read_and_cancel, receive_and_remove, pipe_and_stop};
+  for (const auto& come_and_go : ways) {
+    auto [client, server] = world.pair();
+    Log heard;
+    const auto hear = [&heard](Chunk chunk) { heard.push_back(chunk.to_string()); };
+    client.set_encoding(Encoding::base64);
+    const ListenerId first = client.on(event::data, hear);
+    send_pieces(world, server, client, {"abcd"});
+    client.off(first);
+    come_and_go(client);
+    client.on(event::data, hear);
+    send_pieces(world, server, client, {"ef"});
+    const Log expected{"YWJj", "ZGVm"};
+    BOOST_TEST(heard == expected, per_element);
+    client.destroy();
+    server.destroy();
+    world.run_until([&, socket = client] { return socket.destroyed(); });
+  }
+  sink.destroy();
+  other.destroy();
+  world.run();
+}
+
+BEHAVIOUR(B303_a_read_of_bytes_whose_time_is_up_leaves_them_to_the_decoder_awaited, all_wires) {
+  auto [client, server] = world.pair();
+  client.set_encoding(Encoding::base64);
+  world.await([](Socket socket, Socket peer) -> asio::awaitable<void> {
+    std::array<char, 1> memory{};
+    co_await peer.async_write("abcde");
+    Chunk chunk = co_await socket.async_read();
+    BOOST_TEST(chunk.to_string() == "YWJj");
+    co_await socket.async_read_some(asio::buffer(memory));  // takes one of the two that are held
+    BOOST_TEST(memory[0] == 'd');
+    const auto [code, nothing] = co_await socket.async_read(libnet::cancel_after(0s, libnet::as_tuple));
+    BOOST_TEST(code == Errc::timed_out);
+    co_await peer.async_write("fg");
+    chunk = co_await socket.async_read();
+    BOOST_TEST(chunk.to_string() == "ZWZn");
     peer.destroy();
     socket.destroy();
   }(client, server));

@@ -53,7 +53,7 @@ BEHAVIOUR(R58_a_write_after_the_end, all_wires) {
 }
 
 BEHAVIOUR(R58_an_overflow, all_wires) {
-  const SocketOptions options{.max_buffered = 1, .on_overflow = libnet::OverflowPolicy::destroy};
+  const SocketOptions options{.high_water_mark = 1, .max_buffered = 1, .on_overflow = libnet::OverflowPolicy::destroy};
   const Error error = error_after(world, options, [](Socket& client, Socket&) {
     client.cork();
     client.write("fills the queue");

@@ -93,6 +93,40 @@ BEHAVIOUR(B286_a_write_is_complete_when_its_own_bytes_have_left_awaited, memory_
   BOOST_TEST(tally.bytes() == 2000U);
 }
 
+BEHAVIOUR(B134_a_drain_does_not_wait_for_what_is_always_held, memory_wire) {
+  HoldingPair pair(world, {.high_water_mark = 500});
+  Recorder recorder;
+  recorder.watch(pair.client, "client");
+  pair.server.on(event::data, [](const Chunk&) {});
+  BOOST_TEST(!pair.client.write(random_bytes(5'000)));
+  world.settle();
+  expect(recorder.of("client"), {"drain"});
+  BOOST_TEST(pair.client.buffered() == most_held);
+  pair.server.pause();
+  BOOST_TEST(!pair.client.write(random_bytes(200'000)));  // more than fits
+  world.settle();
+  expect(recorder.of("client"), {"drain"});
+  pair.server.resume();
+  world.settle();
+  expect(recorder.of("client"), {"drain", "drain"});
+  pair.client.destroy();
+  pair.server.destroy();
+  world.run();
+}
+
+BEHAVIOUR(B222_a_drain_does_not_wait_for_what_is_always_held_awaited, memory_wire) {
+  HoldingPair pair(world, {.high_water_mark = 500});
+  pair.server.on(event::data, [](const Chunk&) {});
+  world.await([](Socket client) -> asio::awaitable<void> {
+    BOOST_TEST(!client.write(random_bytes(5'000)));
+    co_await client.async_drain();
+    BOOST_TEST(client.buffered() == most_held);
+  }(pair.client));
+  pair.client.destroy();
+  pair.server.destroy();
+  world.run();
+}
+
 BEHAVIOUR(B286_the_end_releases_what_was_held, memory_wire) {
   HoldingPair pair(world);
   Recorder recorder;

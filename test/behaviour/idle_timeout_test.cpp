@@ -310,6 +310,184 @@ BEHAVIOUR(B183_a_write_that_makes_progress_suppresses_timeout, all_wires) {
   world.run();
 }
 
+BEHAVIOUR(B304_a_new_time_in_the_turn_in_which_the_old_one_ran_out, all_wires) {
+  // Both run out in one turn; the first to be told sets the other's anew.
+  world.use_manual_clock();
+  auto [client, server] = world.pair();
+  client.set_timeout(30ms);
+  server.set_timeout(30ms);
+  int told = 0;
+  const auto set_anew = [&](Socket other) {
+    return [&, other]() mutable {
+      if (++told == 1) other.set_timeout(10s);
+    };
+  };
+  client.on(event::timeout, set_anew(server));
+  server.on(event::timeout, set_anew(client));
+  world.advance(31ms);
+  BOOST_TEST(told == 1);
+  world.advance(9s);
+  BOOST_TEST(told == 1);
+  world.advance(2s);
+  BOOST_TEST(told == 2);
+  world.advance(1h);
+  BOOST_TEST(told == 2);
+  client.destroy();
+  server.destroy();
+  world.run();
+}
+
+BEHAVIOUR(B304_B177_a_write_in_the_turn_in_which_the_time_ran_out, all_wires) {
+  world.use_manual_clock();
+  auto [client, server] = world.pair();
+  client.set_timeout(30ms);
+  server.set_timeout(30ms);
+  int told = 0;
+  const auto write_to = [&](Socket other) {
+    return [&, other]() mutable {
+      if (++told == 1) other.write("x");
+    };
+  };
+  client.on(event::timeout, write_to(server));
+  server.on(event::timeout, write_to(client));
+  world.advance(31ms);
+  BOOST_TEST(told == 1);
+  client.destroy();
+  server.destroy();
+  world.run();
+}
+
+BEHAVIOUR(B304_the_longest_time_in_the_turn_in_which_the_old_one_ran_out, all_wires) {
+  world.use_manual_clock();
+  auto [client, server] = world.pair();
+  client.set_timeout(30ms);
+  server.set_timeout(30ms);
+  int told = 0;
+  for (Socket socket : {client, server}) {
+    socket.on(event::timeout, [&, other = socket == client ? server : client]() mutable {
+      ++told;
+      other.set_timeout(std::chrono::milliseconds::max());
+    });
+  }
+  world.advance(31ms);
+  world.advance(24h);
+  BOOST_TEST(told == 1);
+  client.destroy();
+  server.destroy();
+  world.run();
+}
+
+BEHAVIOUR(B304_a_coroutine_that_sets_it_anew_awaited, all_wires) {
+  world.use_manual_clock();
+  auto [client, server] = world.pair();
+  int told = 0;
+  client.set_timeout(30ms);
+  client.on(event::timeout, [&] { ++told; });
+  server.set_timeout(30ms);
+  world.spawn([](Socket waits, Socket other) -> asio::awaitable<void> {
+    co_await waits.async_wait(event::timeout);
+    other.set_timeout(10s);
+  }(server, client));
+  world.settle();
+  world.advance(31ms);
+  const int told_before = told;  // the client may have been the first
+  world.advance(9s);
+  BOOST_TEST(told == told_before);
+  world.advance(2s);
+  BOOST_TEST(told == told_before + 1);
+  client.destroy();
+  server.destroy();
+  world.run();
+}
+
+BEHAVIOUR(B272_the_longest_time_is_no_limit, all_wires) {
+  world.use_manual_clock();
+  constexpr auto longest = std::chrono::milliseconds::max();
+  constexpr auto longest_hours = std::chrono::hours::max();
+  auto [client, server] = world.pair({.timeout = longest}, {.timeout = longest_hours});
+  int told = 0;
+  for (Socket socket : {client, server}) socket.on(event::timeout, [&] { ++told; });
+  const auto pass = [&] {
+    world.advance(24h * 365);
+    client.write("x");
+    world.settle();
+    world.advance(24h * 365);
+    BOOST_TEST(told == 0);
+  };
+  BOOST_TEST((client.timeout() == longest));
+  BOOST_TEST((server.timeout() == longest));
+  pass();
+  client.set_timeout(longest);
+  server.set_timeout(std::chrono::seconds::max());
+  pass();
+  client.set_timeout(longest_hours);
+  server.set_timeout(longest - 1ms);
+  pass();
+  client.set_timeout(10ms);  // and it can be taken back
+  world.advance(11ms);
+  BOOST_TEST(told == 1);
+  client.destroy();
+  server.destroy();
+  world.run();
+}
+
+BEHAVIOUR(B272_a_socket_may_linger_for_ever, all_wires) {
+  world.use_manual_clock();
+  for (const libnet::Milliseconds time :
+       {libnet::Milliseconds(std::chrono::milliseconds::max()), libnet::Milliseconds(std::chrono::hours::max())}) {
+    auto [client, server] = world.pair({.linger_time = time});
+    server.pause();
+    client.write(random_bytes(8'000'000));
+    client.destroy_soon();
+    world.settle();
+    world.advance(24h * 365);
+    BOOST_TEST(!client.destroyed());
+    server.on(event::data, [](const Chunk&) {});
+    server.resume();
+    world.run();
+    BOOST_TEST(server.bytes_read() == 8'000'000U);
+    BOOST_TEST(client.destroyed());
+  }
+}
+
+BEHAVIOUR(B272_connecting_may_take_for_ever, all_wires) {
+  for (const libnet::Milliseconds time :
+       {libnet::Milliseconds(std::chrono::milliseconds::max()), libnet::Milliseconds(std::chrono::hours::max())}) {
+    Server server(world.io());
+    server.on(event::connection, [server](Socket socket) mutable {
+      socket.end();
+      server.close();
+    });
+    world.listen(server);
+    auto options = world.connect_options(server);
+    options.timeout = time;
+    options.auto_select_family_attempt_timeout = time;
+    Socket client(world.io());
+    Recorder recorder;
+    recorder.watch(client, "client");
+    client.connect(options);
+    world.run();
+    BOOST_TEST(recorder.count("client:connect") == 1U);
+    BOOST_TEST(recorder.count("client:close(false)") == 1U);
+  }
+  const auto before = libnet::default_auto_select_family_attempt_timeout();
+  libnet::set_default_auto_select_family_attempt_timeout(std::chrono::hours::max());
+  BOOST_TEST((libnet::default_auto_select_family_attempt_timeout() == std::chrono::milliseconds::max()));
+  libnet::set_default_auto_select_family_attempt_timeout(before);
+}
+
+BEHAVIOUR(B272_awaited_with_the_longest_limits_awaited, all_wires) {
+  auto [client, server] = world.pair({.linger_time = std::chrono::hours::max()});
+  world.await([](Socket from, Socket to) -> asio::awaitable<void> {
+    from.set_timeout(std::chrono::hours::max());
+    co_await from.async_write("x");
+    co_await to.async_read();
+    to.end();
+    co_await from.async_close();
+  }(client, server));
+  world.run();
+}
+
 BEHAVIOUR(R14_idle_read_and_write_limits_work_together, all_wires) {
   world.use_manual_clock();
   auto [client, server] = world.pair();

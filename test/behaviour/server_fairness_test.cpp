@@ -63,7 +63,7 @@ class Crowd {
 
 }  // namespace
 
-BEHAVIOUR(accepting_takes_at_most_32_connections_between_the_steps_of_others, real_wires) {
+BEHAVIOUR(B302_accepting_takes_at_most_32_connections_between_the_steps_of_others, real_wires) {
   Server server(world.io());
   world.listen(server);
   Crowd crowd(server.address().value());
@@ -78,7 +78,7 @@ BEHAVIOUR(accepting_takes_at_most_32_connections_between_the_steps_of_others, re
   BOOST_TEST(other.most() == 32u);
 }
 
-BEHAVIOUR(accepting_refuses_at_most_32_connections_between_the_steps_of_others, real_wires) {
+BEHAVIOUR(B302_accepting_refuses_at_most_32_connections_between_the_steps_of_others, real_wires) {
   Server server(world.io());
   server.max_connections(0);
   world.listen(server);
@@ -94,7 +94,7 @@ BEHAVIOUR(accepting_refuses_at_most_32_connections_between_the_steps_of_others, 
   BOOST_TEST(other.most() == 32u);
 }
 
-BEHAVIOUR(accepting_by_a_coroutine_takes_at_most_32_connections_between_the_steps_of_others_awaited, real_wires) {
+BEHAVIOUR(B302_accepting_by_a_coroutine_takes_at_most_32_connections_between_the_steps_of_others_awaited, real_wires) {
   Server server(world.io());
   world.listen(server);
   Crowd crowd(server.address().value());

@@ -1,77 +1,23 @@
-#include <dlfcn.h>
-#include <netdb.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include <condition_variable>
-#include <cstring>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "support/behaviour.hpp"
+#include "support/stuck_names.hpp"
 
 using namespace libnet::test;
 using libnet::Error;
 using libnet::Socket;
 
-// A name server that does not answer: this program's getaddrinfo hangs for names that end in ".stuck".
+// Lookups of names that nobody answers for.
 
 namespace {
-
-class Gate {
- public:
-  void wait() {
-    std::unique_lock lock(mutex_);
-    ++waiting_;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return open_; });
-    --waiting_;
-    changed_.notify_all();
-  }
-  void await(int count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return waiting_ == count; });
-  }
-  void set_open(bool open) {
-    const std::lock_guard lock(mutex_);
-    open_ = open;
-    changed_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int waiting_ = 0;
-  bool open_ = false;
-};
-
-Gate& gate() {
-  static Gate* const never_destroyed = new Gate;  // threads of the library may wait at it to the end
-  return *never_destroyed;
-}
-
-std::atomic<int> stuck_calls{0};
-
-/// A name that no lookup asks for yet: one that is just coming to its end would be joined.
-std::string new_name() {
-  static int names = 0;
-  return std::to_string(++names) + ".stuck";
-}
 
 constexpr auto one_wire = static_cast<unsigned>(Wire::tcp4);
 
 }  // namespace
-
-extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** result) {
-  const std::string_view name(host);
-  if (name.ends_with(".stuck")) {
-    ++stuck_calls;
-    gate().wait();
-    return EAI_AGAIN;
-  }
-  using Function = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
-  static const auto real = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "getaddrinfo"));
-  return real(host, service, hints, result);
-}
 
 BEHAVIOUR(R51_a_stuck_lookup_is_cancelled_at_once, one_wire) {
   gate().set_open(false);
@@ -123,7 +69,6 @@ BEHAVIOUR(R51_stuck_lookups_do_not_hold_up_others, one_wire) {
 
 BEHAVIOUR(R51_equal_lookups_are_one, one_wire) {
   gate().set_open(false);
-  stuck_calls = 0;
   int failed = 0;
   const std::string name = new_name();
   std::vector<Socket> sockets;
@@ -139,7 +84,7 @@ BEHAVIOUR(R51_equal_lookups_are_one, one_wire) {
   gate().await(1);
   gate().set_open(true);
   world.run_until([&] { return failed == 100; });
-  BOOST_TEST(stuck_calls == 1);
+  BOOST_TEST(gate().asked_for(name) == 1);
 }
 
 BEHAVIOUR(R51_the_context_ends_while_a_lookup_hangs, one_wire) {
@@ -151,6 +96,34 @@ BEHAVIOUR(R51_the_context_ends_while_a_lookup_hangs, one_wire) {
     io.poll();
     gate().await(1);
   }
+  gate().set_open(true);
+  gate().await(0);
+}
+
+BEHAVIOUR(B271_a_child_process_has_lookup_threads_of_its_own, one_wire) {
+  gate().set_open(false);
+  Socket socket(world.io());
+  socket.connect(80, new_name());
+  world.settle();
+  gate().await(1);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(60);
+    asio::io_context io;
+    bool found = false;
+    Socket own(io);
+    own.on(event::lookup, [&](const libnet::LookupResult& result) {
+      found = !result.error;
+      own.destroy();
+    });
+    own.connect(80, "localhost");
+    io.run();
+    ::_exit(found ? 0 : 1);
+  }
+  int status = -1;
+  BOOST_TEST(::waitpid(child, &status, 0) == child);
+  BOOST_TEST(status == 0);
+  socket.destroy();
   gate().set_open(true);
   gate().await(0);
 }

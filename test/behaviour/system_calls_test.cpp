@@ -109,6 +109,43 @@ BEHAVIOUR(B241_R71_several_sockets_written_to_in_a_listener_are_flushed_once_eac
   for (std::size_t i = 0; i < pairs.size(); ++i) BOOST_TEST(sends_of(pairs[i].server) - before[i] == 1U);
 }
 
+BEHAVIOUR(B282_no_more_than_one_refused_call_for_each_signal_of_room, real_wires) {
+  auto [client, server] = world.pair({.max_buffered = std::size_t{256} << 20});
+  server.pause();
+  const std::string data(1'000'000, 'x');
+  std::size_t before = sends_of(client);
+  while (client.write(data)) {
+  }
+  BOOST_TEST(sends_of(client) - before <= 40U);  // one for each write, and the last is refused in part
+  world.settle();
+  // Room is signalled as the reader gets on; each signal is worth one call that is not taken whole.
+  for (int i = 0; i < 20; ++i) {
+    before = sends_of(client);
+    for (int k = 0; k < 5; ++k) client.write("behind it");
+    world.settle();
+    BOOST_TEST(sends_of(client) == before);
+  }
+  std::size_t received = 0;
+  server.on(event::data, [&](Chunk chunk) { received += chunk.size(); });
+  server.resume();
+  world.run_until([&] { return client.buffered() == 0; });
+  client.end();
+  world.run();
+  BOOST_TEST(received == client.bytes_written());
+}
+
+BEHAVIOUR(B282_writes_that_reach_the_mark_are_one_call_for_each_mark, real_wires) {
+  auto [client, server] = world.pair({.high_water_mark = 10'000});
+  std::size_t received = 0;
+  server.on(event::data, [&](Chunk chunk) { received += chunk.size(); });
+  const std::size_t before = sends_of(client);
+  for (int i = 0; i < 100; ++i) BOOST_TEST(client.write(std::string(1'000, 'x')));
+  BOOST_TEST(sends_of(client) - before == 10U);
+  BOOST_TEST(client.buffered() == 0U);
+  world.run_until([&] { return received == 100'000; });
+  BOOST_TEST(sends_of(client) - before == 10U);
+}
+
 BEHAVIOUR(an_echoed_message_is_one_receive_and_one_send, tcp_wires) {
   constexpr std::size_t messages = 50;
   auto [client, server] = world.pair();

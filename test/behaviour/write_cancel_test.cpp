@@ -108,7 +108,7 @@ BEHAVIOUR(B217_C7_cancelled_while_connecting_or_corked, all_wires) {
   client.write("b", kept.next());
   signal.emit(cancellation_type::terminal);
   BOOST_TEST(client.buffered() == 2U);
-  BOOST_TEST(client.bytes_written() == 2U);
+  BOOST_TEST(client.bytes_written() == 3U);  // what was taken out stays counted
   world.run_until([&] { return received == "ab"; });
   {
     const auto corked = client.corked();

@@ -195,19 +195,6 @@ BEHAVIOUR(B143_write_on_a_closed_socket, all_wires) {
   BOOST_TEST(recorder.log() == (Log{"client:end", "client:finish", "client:close(false)"}), per_element);
 }
 
-BEHAVIOUR(B143_write_on_a_socket_that_never_connected, all_wires) {
-  Socket socket(world.io());
-  Recorder recorder;
-  recorder.watch(socket, "socket");
-  WriteTally tally;
-  BOOST_TEST(!socket.write("x", tally.next()));
-  world.run();
-  BOOST_TEST(tally.all(Errc::closed));
-  BOOST_TEST(tally.each_once_in_order());
-  BOOST_TEST(recorder.log().empty());
-  BOOST_TEST(socket.bytes_written() == 0U);
-}
-
 BEHAVIOUR(B144_peer_gone_with_megabytes_queued, all_wires) {
   auto [client, server] = world.pair();
   Recorder recorder;

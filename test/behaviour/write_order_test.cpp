@@ -148,6 +148,7 @@ BEHAVIOUR(R34_writes_from_inside_listeners_and_completions, all_wires) {
     if (left == 0) return;
     const std::string text = std::string(from) + std::to_string(left--) + ",";
     sent += text;
+    const auto corked = client.corked();  // so that the mark is reached, and 'drain' comes
     if (left % 2 == 0) {
       client.write(text);
     } else {

@@ -111,6 +111,30 @@ void connection_error() {
   claim(seen == std::vector<std::string>{"ECONNRESET", "close(true)"});
 }
 
+void between_awaits() {
+  std::string text;
+  run_pair(
+      [](libnet::Socket socket) -> asio::awaitable<void> {
+        co_await socket.async_read();
+        socket.reset();
+      },
+      [&](libnet::Socket socket) -> asio::awaitable<void> {
+        co_await socket.async_write("x");
+        co_await socket.async_wait(event::close);  // in place of something that takes its time
+        // [between_awaits]
+        auto [first, nothing] = co_await socket.async_read(libnet::as_tuple);  // the peer has reset long ago
+        claim(first == boost::system::errc::connection_reset);
+        try {
+          co_await socket.async_write("later");
+        } catch (const libnet::SystemError& failure) {
+          claim(failure.code() == libnet::Errc::closed);
+          text = failure.what();  // write 127.0.0.1:…: Socket is closed: read ECONNRESET
+        }
+        // [between_awaits]
+      });
+  claim(text.starts_with("write 127.0.0.1:") && text.ends_with(": Socket is closed: read ECONNRESET"));
+}
+
 int refused_port() {
   asio::io_context context(1);
   libnet::Server server(context);
@@ -206,6 +230,7 @@ int main() {
   order_of_events();
   operation_error();
   connection_error();
+  between_awaits();
   two_forms();
   time_limit();
   handler_error();

@@ -8,7 +8,10 @@
 
 #include <memory>
 #include <sstream>
+#include <stdexcept>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "claims.hpp"
 
@@ -35,7 +38,24 @@ int main() {
   // [unhandled]
   run_to_the_end(context);
   claim(socket.destroyed() && socket.error().name() == "ECONNREFUSED");
+  claim(lines.str().empty());  // somebody may still ask
+  socket = {};
   const std::string text = lines.str();
   claim(text.find("unhandled error: connect ECONNREFUSED 127.0.0.1:" + std::to_string(port)) != std::string::npos);
   claim(text.find('\n') == text.size() - 1);
+
+  std::vector<std::string> seen;
+  // [handler]
+  libnet::set_log_handler([&](libnet::LogLevel level, std::string_view line) {
+    if (level != libnet::LogLevel::debug) seen.emplace_back(line);
+  });
+  // [handler]
+  libnet::Server careless(context);
+  careless.on(libnet::event::listening, [] { throw std::runtime_error("not today"); });
+  careless.listen({.host = "127.0.0.1"});
+  careless.unref();
+  context.restart();
+  run_to_the_end(context);
+  libnet::set_log_handler({});
+  claim(seen.size() == 1 && seen[0].find("not today") != std::string::npos);
 }

@@ -98,6 +98,9 @@ class World {
   };
   Pair pair(const SocketOptions& client = {}, const SocketOptions& accepted = {});
 
+  /// Destroys the io_context with all that lives in it. Of this World only its destructor may be called then.
+  void end_context() { io_.reset(); }
+
   /// The network of the memory and the record wire.
   WorldNetwork& network() { return *network_; }
 

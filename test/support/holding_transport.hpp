@@ -57,6 +57,7 @@ class HoldingTransport final : public transport::Transport {
   std::uint64_t sent() const noexcept override { return sent_; }
   bool holds_back() const noexcept override { return true; }
   transport::Peek peek_end() override { return lower_->peek_end(); }
+  error_code error_behind_end() override { return lower_->error_behind_end(); }
 
   error_code shutdown_write() override {
     ended_ = true;

@@ -100,6 +100,11 @@ Peek RecordTransport::peek_end() {
   return first_error_ ? Peek{Waiting::error, first_error_} : Peek{Waiting::end, {}};
 }
 
+error_code RecordTransport::error_behind_end() {
+  if (!first_error_) remember(lower_->error_behind_end());
+  return first_error_;
+}
+
 /// Decodes until there is a data record, the end, or nothing more to be had.
 void RecordTransport::decode_ahead() {
   while (input_ == Input::open && !has_decoded()) {

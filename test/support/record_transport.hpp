@@ -88,6 +88,7 @@ class RecordTransport final : public transport::Transport,
   std::uint64_t sent() const noexcept override;
   bool holds_back() const noexcept override { return true; }
   transport::Peek peek_end() override;
+  error_code error_behind_end() override;
   error_code shutdown_write() override;
   void close() noexcept override;
   void reset() noexcept override;

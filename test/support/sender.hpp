@@ -50,7 +50,11 @@ inline core::Sending::Flushed flush(core::Sending& sending, transport::Transport
 class Sender {
  public:
   explicit Sender(ScriptedTransport& transport) : transport_(&transport) { sending.attach(transport); }
-  ~Sender() { sending.drop_data(); }
+  ~Sender() {
+    while (sending.pop_any() != nullptr) {
+    }
+    sending.drop_data();
+  }
 
   Write& write(std::string_view text, core::Sending::Views views = core::Sending::Views::borrowed) {
     const std::uint64_t begin = sending.appended();
@@ -59,11 +63,11 @@ class Sender {
   }
   Write& await(std::uint64_t begin) {
     Write& operation = writes.emplace_back();
-    sending.await_bytes(operation, begin);
+    sending.await_bytes(operation, begin, sending.appended());
     return operation;
   }
   void replace(ScriptedTransport& transport) {
-    static_cast<void>(sending.pass_barrier());
+    static_cast<void>(sending.pass_barrier(*transport_));
     transport_ = &transport;
     sending.attach(transport);
   }

@@ -11,7 +11,7 @@ template <class Base>
 struct Waiting : Base {
   using Base::Base;
 
-  std::chrono::nanoseconds watch_cancellation(detail::OperationOwner&) override { return std::chrono::nanoseconds(-1); }
+  std::chrono::nanoseconds watch_cancellation(detail::OperationOwner&) override { return detail::no_time_limit; }
   void complete() override {}
   void abandon() noexcept override {}
   void refuse() override {}

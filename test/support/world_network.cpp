@@ -36,6 +36,7 @@ class WorldNetwork::LayeredAttempt final : public transport::Attempt {
     return code;
   }
   const std::optional<SocketAddress>& local_address() const noexcept override { return below_->local_address(); }
+  bool failed_to_bind() const noexcept override { return below_->failed_to_bind(); }
 
  private:
   WorldNetwork& network_;
@@ -46,6 +47,10 @@ class WorldNetwork::LayeredAttempt final : public transport::Attempt {
 void WorldNetwork::cover(std::unique_ptr<transport::Transport>& made, const SharedLoop& loop,
                          transport::MemoryTransport*& last) {
   last = &static_cast<transport::MemoryTransport&>(*made);
+  if (most_moved_) {
+    last->shape().limit_reads(*most_moved_);
+    last->shape().limit_writes(*most_moved_);
+  }
   if (layer_ == Layer::records) made = std::make_unique<RecordTransport>(loop, std::move(made));
 }
 

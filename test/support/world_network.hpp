@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "transport/memory_network.hpp"
@@ -15,6 +17,9 @@ class WorldNetwork final : public transport::Network {
   explicit WorldNetwork(Layer layer) noexcept : layer_(layer) {}
 
   transport::MemoryNetwork& below() noexcept { return below_; }
+
+  /// From now on one call on a connection moves so many bytes at most.
+  void limit_moves(std::size_t most) noexcept { most_moved_ = most; }
 
   /// Under the connection that was made, or taken, last.
   transport::MemoryTransport* last_connected() const noexcept { return last_connected_; }
@@ -39,6 +44,7 @@ class WorldNetwork final : public transport::Network {
   void cover(std::unique_ptr<transport::Transport>& made, const SharedLoop& loop, transport::MemoryTransport*& last);
 
   Layer layer_;
+  std::optional<std::size_t> most_moved_;
   transport::MemoryNetwork below_;
   transport::MemoryTransport* last_connected_ = nullptr;
   transport::MemoryTransport* last_accepted_ = nullptr;

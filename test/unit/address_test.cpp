@@ -106,8 +106,8 @@ BOOST_AUTO_TEST_CASE(B109_is_ipv6_accepts_an_embedded_ipv4_address) {
 }
 
 BOOST_AUTO_TEST_CASE(B109_is_ipv6_accepts_a_zone) {
-  for (const auto* text :
-       {"fe80::1%eth0", "fe80::1%2", "::1%Az09-.:", "fe80::2008%veth1.100", "1:2:3:4:5:6:7:8%z", "::ffff:1.2.3.4%lo"}) {
+  for (const auto* text : {"fe80::1%eth0", "fe80::1%2", "::1%Az09-.:", "fe80::2008%veth1.100", "1:2:3:4:5:6:7:8%z",
+                           "::ffff:1.2.3.4%lo", "fe80::1%tun_vpn", "fe80::1%_", "::1%\xc3\xa9"}) {
     BOOST_TEST(is_ipv6(text), text);
   }
 }
@@ -148,8 +148,8 @@ BOOST_AUTO_TEST_CASE(B109_is_ipv6_rejects_a_bad_embedded_ipv4_address) {
 }
 
 BOOST_AUTO_TEST_CASE(B109_is_ipv6_rejects_a_bad_zone) {
-  for (const auto* text : {"fe80::1%", "fe80::1%@", "fe80::1%eth0@", "fe80::1%a b", "fe80::1%a%b", "fe80::1%_", "%eth0",
-                           "fe80:%eth0", "::1%\xc3\xa9"}) {
+  for (const auto* text : {"fe80::1%", "fe80::1%@", "fe80::1%eth0@", "fe80::1%a b", "fe80::1%a%b", "fe80::1%a/b",
+                           "%eth0", "fe80:%eth0", "::1%\t"}) {
     BOOST_TEST(!is_ipv6(text), text);
   }
   BOOST_TEST(!is_ipv6(std::string_view("::1%a\0", 6)));
@@ -215,6 +215,7 @@ BOOST_AUTO_TEST_CASE(it_prints_brackets_around_ipv6) {
   BOOST_TEST(SocketAddress::ip("::1", 80).to_string() == "[::1]:80");
   BOOST_TEST(SocketAddress::unix_socket("/tmp/socket").to_string() == "/tmp/socket");
   BOOST_TEST(SocketAddress::unix_socket("relative").to_string() == "unix:relative");
+  BOOST_TEST(SocketAddress::unix_socket("@name").to_string() == "unix:./@name");
   BOOST_TEST(SocketAddress::unix_socket(std::string_view("\0name", 5)).to_string() == "unix:@name");
   std::ostringstream out;
   out << SocketAddress::ip("::1", 80);

@@ -158,10 +158,35 @@ BOOST_AUTO_TEST_CASE(B92_a_failed_lookup_names_the_host_alone) {
   BOOST_CHECK(error.code() == asio_error::host_not_found);
 }
 
-BOOST_AUTO_TEST_CASE(B145_an_errc_speaks_for_itself) {
-  BOOST_TEST(Error(Errc::closed, "write").message() == "Socket is closed");
-  BOOST_TEST(Error(Errc::busy, {.operation = "read", .remote_address = &peer}).message() ==
-             error_code(Errc::busy).message());
+BOOST_AUTO_TEST_CASE(B145_B294_an_errc_names_operation_and_peer) {
+  BOOST_TEST(Error(Errc::closed, "write").message() == "write: Socket is closed");
+  BOOST_TEST(Error(Errc::timed_out, {.operation = "read", .remote_address = &peer}).message() ==
+             "read 127.0.0.1:80: timed out");
+  BOOST_TEST(Error(Errc::timed_out, {.operation = "getaddrinfo", .host = "a.host"}).message() ==
+             "getaddrinfo a.host: timed out");
+  BOOST_TEST(Error(Errc::timed_out, {.operation = "connect", .path = "/path"}).message() == "connect /path: timed out");
+  BOOST_TEST(Error(Errc::invalid_address, {.operation = "listen", .local_address = &own}).message() ==
+             "listen 127.0.0.1:12345: invalid IP address");
+  BOOST_TEST(Error(Errc::closed).message() == "Socket is closed");
+  BOOST_TEST(Error(Errc::closed, {.remote_address = &peer}).message() == "127.0.0.1:80: Socket is closed");
+}
+
+BOOST_AUTO_TEST_CASE(B294_the_operation_is_copied) {
+  Error plain;
+  Error detailed;
+  {
+    const auto text = std::make_unique<std::string>("no answer from the printer on the second floor");
+    const auto short_text = std::make_unique<std::string>("print");
+    plain = Error(Errc::timed_out, text->c_str());
+    detailed = Error(system(ECONNRESET), {.operation = short_text->c_str(), .remote_address = &peer});
+    text->assign(text->size(), '#');
+    short_text->assign(short_text->size(), '#');
+  }
+  BOOST_TEST(plain.operation() == "no answer from the printer on the second floor");
+  BOOST_TEST(plain.message() == "no answer from the printer on the second floor: timed out");
+  BOOST_TEST(detailed.message() == "print ECONNRESET");
+  const Error moved = std::move(plain);
+  BOOST_TEST(moved.operation() == "no answer from the printer on the second floor");
 }
 
 BOOST_AUTO_TEST_CASE(B94_B142_a_text_of_its_own_replaces_the_message) {
@@ -204,7 +229,7 @@ BOOST_AUTO_TEST_CASE(B102_a_failed_family_selection_lists_its_attempts) {
 BOOST_AUTO_TEST_CASE(the_exception_of_a_listener_is_kept_and_quoted) {
   const auto thrown = std::make_exception_ptr(std::runtime_error("boom"));
   const Error error(Errc::listener_threw, {.operation = "read", .exception = &thrown});
-  BOOST_TEST(error.message() == error_code(Errc::listener_threw).message() + ": boom");
+  BOOST_TEST(error.message() == "read: " + error_code(Errc::listener_threw).message() + ": boom");
   BOOST_CHECK_EXCEPTION(std::rethrow_exception(error.exception()), std::runtime_error,
                         [](const auto& caught) { return caught.what() == std::string("boom"); });
 

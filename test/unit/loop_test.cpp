@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(B302_a_set_that_is_always_ready_has_four_turns_before_other
 }
 #endif
 
-BOOST_AUTO_TEST_CASE(objects_of_one_strand_share_its_loop) {
+BOOST_AUTO_TEST_CASE(B297_objects_of_one_strand_share_its_loop) {
   asio::io_context io;
   const auto strand = asio::make_strand(io);
   const asio::strand<asio::any_io_executor> erased(strand);

@@ -42,18 +42,15 @@ BOOST_AUTO_TEST_CASE(each_kind_of_call_gets_its_code_from_each_kind_of_end) {
     error_code at_close;
     error_code of_closers;
     error_code when_over;
-    error_code when_failed;
     error_code of_late_read_with_input_open;
     error_code of_late_read_after_the_end;
     error_code of_late_end;
   };
   const std::array rows{
-      Row{false, false, aborted, closed, none, closed, closed, closed, eof, none},
-      Row{true, false, reset_by_peer, reset_by_peer, reset_by_peer, closed, reset_by_peer, closed, closed,
-          reset_by_peer},
-      Row{false, true, aborted, aborted, aborted, destroyed, destroyed, destroyed, destroyed, destroyed},
-      Row{true, true, reset_by_peer, reset_by_peer, reset_by_peer, destroyed, reset_by_peer, destroyed, destroyed,
-          destroyed},
+      Row{false, false, aborted, closed, none, closed, closed, eof, none},
+      Row{true, false, reset_by_peer, reset_by_peer, reset_by_peer, reset_by_peer, reset_by_peer, eof, reset_by_peer},
+      Row{false, true, aborted, aborted, aborted, destroyed, destroyed, destroyed, destroyed},
+      Row{true, true, reset_by_peer, reset_by_peer, reset_by_peer, destroyed, destroyed, destroyed, destroyed},
   };
   for (const Row& row : rows) {
     BOOST_TEST_CONTEXT("failed " << row.failed << ", destroyed " << row.destroyed) {
@@ -64,9 +61,9 @@ BOOST_AUTO_TEST_CASE(each_kind_of_call_gets_its_code_from_each_kind_of_end) {
       BOOST_TEST(outcome.code_at_close() == row.at_close);
       BOOST_TEST(outcome.code_of_closers() == row.of_closers);
       BOOST_TEST(outcome.code_when_over() == row.when_over);
-      BOOST_TEST(outcome.code_when_failed() == row.when_failed);
-      BOOST_TEST(outcome.code_of_late_read(true) == row.of_late_read_with_input_open);
-      BOOST_TEST(outcome.code_of_late_read(false) == row.of_late_read_after_the_end);
+      BOOST_TEST(outcome.destroyed() == row.destroyed);
+      BOOST_TEST(outcome.code_of_late_read(false) == row.of_late_read_with_input_open);
+      BOOST_TEST(outcome.code_of_late_read(true) == row.of_late_read_after_the_end);
       BOOST_TEST(outcome.code_of_late_end() == row.of_late_end);
     }
   }
@@ -83,16 +80,29 @@ BOOST_AUTO_TEST_CASE(the_first_error_is_kept_with_its_story) {
 
 BOOST_AUTO_TEST_CASE(who_has_heard_of_the_error_has_heard_of_it) {
   Outcome outcome;
-  BOOST_TEST(!outcome.heard());
+  BOOST_TEST(!outcome.unheard());  // there is none
+  outcome.keep(Error(reset_by_peer, "read"));
   outcome.note_heard_if(false);
-  BOOST_TEST(!outcome.heard());
+  BOOST_TEST(outcome.unheard());
   outcome.note_heard_if(true);
-  BOOST_TEST(outcome.heard());
+  BOOST_TEST(!outcome.unheard());
   outcome.note_heard_if(false);
-  BOOST_TEST(outcome.heard());
-  Outcome told;
-  told.note_heard();
-  BOOST_TEST(told.heard());
+  outcome.note_logged();
+  BOOST_TEST(!outcome.unheard());
+  for (const error_code& code :
+       {outcome.code_when_over(), outcome.code_of_late_read(false), outcome.code_of_late_end()}) {
+    BOOST_TEST(code == closed);
+  }
+  BOOST_TEST(outcome.code_of_late_read(true) == eof);
+}
+
+BOOST_AUTO_TEST_CASE(an_error_of_which_only_the_log_tells_is_still_to_be_told) {
+  Outcome outcome = outcome_of(true, false);
+  outcome.note_logged();
+  BOOST_TEST(!outcome.unheard());
+  BOOST_TEST(outcome.code_when_over() == reset_by_peer);
+  outcome.note_heard();
+  BOOST_TEST(outcome.code_when_over() == closed);
 }
 
 BOOST_AUTO_TEST_CASE(where_there_is_no_memory_for_an_error_that_is_the_error) {

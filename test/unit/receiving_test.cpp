@@ -176,11 +176,29 @@ BOOST_AUTO_TEST_CASE(the_end_is_due_and_then_told) {
   receiving.note_end_told();
   BOOST_TEST(receiving.has_ended());
   BOOST_TEST(!receiving.end_is_due());
+  BOOST_TEST(receiving.end_is_told());
   receiving.reset();
   BOOST_TEST(receiving.is_open());
   receiving.end();
+  BOOST_TEST(!receiving.end_is_told());
+  receiving.tell_no_end();
+  BOOST_TEST(receiving.is_open());  // nobody knows of it
+}
+
+BOOST_AUTO_TEST_CASE(an_end_that_a_read_gave_stays_told) {
+  Receiving receiving;
+  receiving.note_end_known();
+  BOOST_TEST(receiving.is_open());
+  receiving.end();
+  receiving.note_end_known();
+  BOOST_TEST(receiving.end_is_told());
+  BOOST_TEST(receiving.end_is_due());
+  BOOST_TEST(!receiving.has_ended());
+  receiving.reopen();
+  BOOST_TEST(receiving.end_is_told());
   receiving.tell_no_end();
   BOOST_TEST(receiving.has_ended());
+  BOOST_TEST(!receiving.end_is_due());
 }
 
 BOOST_AUTO_TEST_CASE(a_new_connection_begins_with_nothing_unread_and_keeps_flow_and_encoding) {
@@ -340,16 +358,35 @@ BOOST_AUTO_TEST_CASE(who_wants_the_bytes_gets_what_was_held_behind_what_was_put_
   ScriptedTransport transport;
   transport.give("a\xE2\x82");
   Receiving receiving;
-  BOOST_TEST(!receiving.release_held());
+  BOOST_TEST(!receiving.has_kept(Receiving::Consumer::read_some));
   receiving.set_encoding(Encoding::utf8);
-  BOOST_TEST(!receiving.release_held());
+  BOOST_TEST(!receiving.has_kept(Receiving::Consumer::read_some));
   read(receiving, transport);
+  using Consumer = Receiving::Consumer;
+  for (const Consumer raw : {Consumer::read_some, Consumer::pipe, Consumer::receiver}) {
+    BOOST_TEST(receiving.has_kept(raw));
+  }
+  for (const Consumer text : {Consumer::read, Consumer::listeners}) BOOST_TEST(!receiving.has_kept(text));
   receiving.put_back(bytes_of("back "));
-  BOOST_TEST(receiving.release_held());
-  BOOST_TEST(!receiving.release_held());
+  BOOST_TEST(receiving.has_kept(Consumer::read));
   transport.give("\xAC");
-  BOOST_TEST(read_into(receiving, transport, 100).text == "back \xE2\x82");
+  BOOST_TEST(read_into(receiving, transport, 100).text == "back ");
+  BOOST_TEST(read_into(receiving, transport, 1).text == "\xE2");
+  BOOST_TEST(read_into(receiving, transport, 100).text == "\x82");
   BOOST_TEST(read_into(receiving, transport, 100).text == "\xAC");
+  BOOST_TEST(receiving.bytes_read() == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_new_transport_leaves_passes_the_decoder) {
+  ScriptedTransport transport;
+  Receiving receiving;
+  receiving.set_encoding(Encoding::base64);
+  receiving.give_unread("abcd");
+  BOOST_TEST(read(receiving, transport).text == "YWJj");
+  receiving.give_unread("e");
+  BOOST_TEST(!receiving.has_put_back());
+  transport.give("f");
+  BOOST_TEST(read(receiving, transport).text == "ZGVm");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_held_at_the_end_is_the_last_piece_of_text_once) {
@@ -554,19 +591,19 @@ BOOST_AUTO_TEST_CASE(without_memory_no_byte_is_read_and_none_is_lost) {
     BOOST_TEST(receiving.take_unread() == "\xE8\x8B\xA2");  // U+82E2
     transport.give("x");
     read_now();
-    fault.insist([&] { receiving.release_held(); });
     std::string unread;
     fault.insist([&] { unread = receiving.take_unread(); });
     BOOST_TEST(unread == "x");
+    unread += 'y';
     fault.insist([&] { receiving.give_unread(std::move(unread)); });
     got.clear();
     read_now();
-    BOOST_TEST(got == "x");
+    BOOST_TEST(got == "\xE7\xA5\xB8");  // U+7978
     transport.give("y");
     read_now();
     fault.insist([&] { receiving.flush_held(); });
     read_now();
-    BOOST_TEST(got == "x\xEF\xBF\xBD");
+    BOOST_TEST(got == "\xE7\xA5\xB8\xEF\xBF\xBD");
     fault.insist([&] { receiving.set_encoding(Encoding::bytes); });
     transport.give(after);
     Read operation(Operation::Kind::read);

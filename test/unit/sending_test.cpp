@@ -252,12 +252,98 @@ BOOST_AUTO_TEST_CASE(a_write_that_has_not_started_is_taken_out_with_its_bytes) {
   BOOST_TEST(sender.sending.contains(second));
   sender.sending.remove(second);
   BOOST_TEST(!sender.sending.contains(second));
-  BOOST_TEST(sender.sending.appended() == 10U);
+  BOOST_TEST(sender.sending.appended() == 16U);  // it was written once
+  BOOST_TEST(sender.sending.queued() == 5U);
   static_cast<void>(flush(sender.sending, transport, 16));
   BOOST_TEST(transport.left() == "firstthird");
   BOOST_TEST(sender.sending.pop_completed() == &first);
   BOOST_TEST(sender.sending.pop_completed() == &third);
   BOOST_TEST(sender.sending.pop_completed() == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_taken_out_delays_no_other_write_of_a_transport_that_holds) {
+  // Taken out at the front, in the middle and behind writes that nobody waits for; what is held is never let go.
+  for (const std::size_t held : {0U, 3U, 7U}) {
+    ScriptedTransport transport(Holding::maybe, 1000);
+    transport.hold_last(held);
+    Sender sender(transport);
+    const std::string text(5, 'x');
+    Write& first = sender.write(text);
+    sender.sending.append(Payload(text), Views::copied);  // nobody waits for it
+    Write& second = sender.write(text);
+    Write& third = sender.write(text);
+    Write& fourth = sender.write(text);
+    Write& fifth = sender.write(text);
+    sender.sending.remove(first);
+    sender.sending.remove(fourth);
+    sender.sending.remove(third);
+    BOOST_TEST(sender.sending.sent() == 5U);
+    static_cast<void>(flush(sender.sending, transport, 16));
+    const std::size_t left = 15 - held;
+    BOOST_TEST(transport.left().size() == left);
+    BOOST_TEST((sender.sending.pop_completed() == &second) == (left >= 10));
+    if (left < 10) {
+      BOOST_TEST(sender.sending.pop_any() == &second);
+      BOOST_TEST(second.transferred == left - 5);
+    }
+    BOOST_TEST((sender.sending.pop_completed() == &fifth) == (left >= 15));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_was_taken_out_before_a_transport_was_there_delays_no_write) {
+  ScriptedTransport before, after(Holding::maybe, 50);
+  Sender sender(before);
+  const std::string text(5, 'x');
+  Write& first = sender.write(text);
+  sender.sending.append_barrier(nullptr);
+  sender.sending.append(Payload(text), Views::copied);
+  Write& second = sender.write(text);
+  Write& third = sender.write(text);
+  static_cast<void>(flush(sender.sending, before, 16));
+  BOOST_TEST(sender.sending.pop_completed() == &first);
+  sender.sending.remove(second);
+  sender.replace(after);
+  after.hold_last(1);
+  static_cast<void>(flush(sender.sending, after, 16));
+  BOOST_TEST(sender.sending.pop_completed() == nullptr);
+  after.hold_last(0);
+  BOOST_TEST(sender.sending.pop_completed() == &third);
+  BOOST_TEST(sender.sending.sent() == sender.sending.appended());
+}
+
+// --- offered -------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(all_that_is_queued_is_offered_once_however_many_pieces_it_has) {
+  const std::string text = numbered(6000);
+  ScriptedTransport transport;
+  Sender sender(transport);
+  for (std::size_t i = 0; i < 600; ++i) sender.write(std::string_view(text).substr(10 * i, 10));
+  sender.sending.append_piped(pipe_with("piped"));
+  error_code error;
+  BOOST_TEST(sender.sending.offer(transport, error).moved);
+  BOOST_TEST((transport.left() == text + "piped"));
+  BOOST_TEST(transport.writes() == 3U);
+  BOOST_TEST(!sender.sending.offer(transport, error).moved);
+  BOOST_TEST(transport.writes() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_transport_does_not_take_is_not_offered_again) {
+  ScriptedTransport transport;
+  transport.limit_writes(3);  // and says that it could take more
+  Sender sender(transport);
+  sender.write("01234");
+  error_code error;
+  BOOST_TEST(sender.sending.offer(transport, error).moved);
+  BOOST_TEST(transport.left() == "012");
+  transport.set_writable(false);
+  BOOST_TEST(!sender.sending.offer(transport, error).moved);
+  BOOST_TEST(transport.writes() == 1U);
+  transport.set_writable(true);
+  transport.fail_call(2, broken);
+  const Sending::Flushed failed = sender.sending.offer(transport, error);
+  BOOST_TEST(failed.failed);
+  BOOST_TEST(!failed.moved);
+  BOOST_TEST(error == broken);
 }
 
 // --- written through -----------------------------------------------------------------------------------------------
@@ -369,7 +455,8 @@ BOOST_AUTO_TEST_CASE(a_write_that_has_begun_and_has_no_memory_for_its_rest_fails
     Sender sender(transport);
     transport::Result result;
     BOOST_REQUIRE(fault.survives([&] { result = sender.sending.write_through(transport, bytes_of(text)); }));
-    Write& write = sender.await(0);
+    Write& write = sender.writes.emplace_back();
+    sender.sending.await_bytes(write, 0, text.size());
     BOOST_TEST(result.bytes == 10000U);
     BOOST_TEST(sender.sending.pop_completed() == nullptr);
     if (!fault.has_fired()) return;

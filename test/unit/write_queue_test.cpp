@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <memory>
 #include <random>
 #include <span>
@@ -37,7 +38,7 @@ using libnet::detail::OperationOwner;
 using libnet::detail::WriteOperation;
 
 struct Write final : WriteOperation {
-  std::chrono::nanoseconds watch_cancellation(OperationOwner&) override { return std::chrono::nanoseconds(-1); }
+  std::chrono::nanoseconds watch_cancellation(OperationOwner&) override { return libnet::detail::no_time_limit; }
   void complete() override {}
   void abandon() noexcept override {}
   void refuse() override {}
@@ -65,7 +66,14 @@ std::size_t segments(const WriteQueue& queue) {
 void write(WriteQueue& queue, std::string_view text, Write& operation) {
   const std::uint64_t begin = queue.appended();
   queue.append_copy(bytes_of(text));
-  queue.push(operation, begin);
+  queue.push(operation, begin, queue.appended());
+}
+
+// As `write`, and without a copy: so it can be removed. The text lives as long as the queue.
+void lend(WriteQueue& queue, std::string_view text, Write& operation) {
+  const std::uint64_t begin = queue.appended();
+  queue.append_borrowed(bytes_of(text));
+  queue.push(operation, begin, queue.appended());
 }
 
 void drain_operations(WriteQueue& queue) {
@@ -214,11 +222,11 @@ BOOST_AUTO_TEST_CASE(operations_complete_in_order_with_their_counts) {
 BOOST_AUTO_TEST_CASE(an_operation_without_bytes_completes_when_all_before_it_are_consumed) {
   WriteQueue queue;
   Write none, some, end;
-  queue.push(none, queue.appended());
+  queue.push(none, queue.appended(), queue.appended());
   BOOST_TEST(queue.empty());
   BOOST_TEST(queue.has_operations());
   write(queue, "some", some);
-  queue.push(end, queue.appended());
+  queue.push(end, queue.appended(), queue.appended());
   BOOST_TEST(queue.pop_completed(queue.consumed()) == &none);
   BOOST_TEST(none.transferred == 0U);
   BOOST_TEST(queue.pop_completed(queue.consumed()) == nullptr);
@@ -258,12 +266,9 @@ BOOST_AUTO_TEST_CASE(failing_tells_what_was_consumed_of_each) {
   write(queue, "done", done);
   write(queue, "partly", partly);
   write(queue, "untouched", untouched);
-  queue.push(none, queue.appended());
+  queue.push(none, queue.appended(), queue.appended());
   queue.consume(7);
-  queue.drop_data();
-  BOOST_TEST(queue.empty());
   BOOST_TEST(queue.consumed() == 7U);
-  BOOST_TEST(segments(queue) == 0U);
   BOOST_TEST(queue.pop_any(queue.consumed()) == &done);
   BOOST_TEST(queue.pop_any(queue.consumed()) == &partly);
   BOOST_TEST(queue.pop_any(queue.consumed()) == &untouched);
@@ -273,6 +278,10 @@ BOOST_AUTO_TEST_CASE(failing_tells_what_was_consumed_of_each) {
   BOOST_TEST(partly.transferred == 3U);
   BOOST_TEST(untouched.transferred == 0U);
   BOOST_TEST(none.transferred == 0U);
+  queue.drop_data();
+  BOOST_TEST(queue.empty());
+  BOOST_TEST(segments(queue) == 0U);
+  BOOST_TEST(queue.appended() == 19U);  // what is dropped stays counted
   queue.reset();
   BOOST_TEST(queue.appended() == 0U);
   BOOST_TEST(queue.consumed() == 0U);
@@ -281,25 +290,60 @@ BOOST_AUTO_TEST_CASE(failing_tells_what_was_consumed_of_each) {
 BOOST_AUTO_TEST_CASE(a_removed_operation_takes_its_bytes_along) {
   WriteQueue queue;
   std::array<Write, 5> writes;
-  write(queue, "one", writes[0]);
-  write(queue, "two", writes[1]);  // all five in one segment
-  write(queue, "three", writes[2]);
-  queue.push(writes[3], queue.appended());
-  write(queue, "four", writes[4]);
-  BOOST_TEST(queue.remove(writes[1]) == 3U);
+  lend(queue, "one", writes[0]);
+  lend(queue, "two", writes[1]);
+  lend(queue, "three", writes[2]);
+  queue.push(writes[3], queue.appended(), queue.appended());
+  lend(queue, "four", writes[4]);
+  static_cast<void>(queue.remove(writes[1]));
   BOOST_TEST(!queue.contains(writes[1]));
   BOOST_TEST(writes[1].transferred == 0U);
   BOOST_TEST(content(queue) == "onethreefour");
-  BOOST_TEST(queue.remove(writes[3]) == 0U);
-  BOOST_TEST(queue.remove(writes[4]) == 4U);
+  static_cast<void>(queue.remove(writes[3]));
+  static_cast<void>(queue.remove(writes[4]));
   queue.append_copy(bytes_of("!"));
   BOOST_TEST(content(queue) == "onethree!");
+  BOOST_TEST(queue.size() == 9U);
+  BOOST_TEST(queue.appended() == 16U);  // what was taken out stays counted
   queue.consume(3);
+  BOOST_TEST(queue.consumed() == 6U);
   BOOST_TEST(queue.pop_completed(queue.consumed()) == &writes[0]);
   BOOST_TEST(queue.pop_completed(queue.consumed()) == nullptr);
   queue.consume(5);
   BOOST_TEST(queue.pop_completed(queue.consumed()) == &writes[2]);
   BOOST_TEST(writes[2].transferred == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(offsets_that_are_not_used_any_more_are_a_gap_of_the_write_before) {
+  WriteQueue queue;
+  std::array<Write, 5> writes;
+  for (Write& operation : writes) lend(queue, "three", operation);
+  BOOST_TEST(queue.remove(writes[2]) == 0U);
+  BOOST_TEST(writes[1].gap == 5U);
+  BOOST_TEST(queue.remove(writes[1]) == 0U);  // with the gap behind it
+  BOOST_TEST(writes[0].gap == 10U);
+  BOOST_TEST(queue.remove(writes[0]) == 15U);  // nobody waits before it
+  BOOST_TEST(queue.consumed() == 15U);
+  BOOST_TEST(queue.remove(writes[4]) == 0U);
+  BOOST_TEST(queue.remove(writes[3]) == 10U);
+  BOOST_TEST(queue.empty());
+  BOOST_TEST(queue.consumed() == 25U);
+}
+
+BOOST_AUTO_TEST_CASE(copies_do_not_join_across_a_gap) {
+  WriteQueue queue;
+  Write before, removed, behind;
+  write(queue, "before", before);
+  lend(queue, "removed", removed);
+  static_cast<void>(queue.remove(removed));
+  write(queue, "behind", behind);
+  BOOST_TEST(segments(queue) == 2U);
+  queue.consume(7);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == &before);
+  BOOST_TEST(queue.started(behind));
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == nullptr);
+  queue.consume(5);
+  BOOST_TEST(queue.pop_completed(queue.consumed()) == &behind);
 }
 
 BOOST_AUTO_TEST_CASE(the_last_operation_can_be_removed_from_any_kind_of_segment) {
@@ -308,7 +352,8 @@ BOOST_AUTO_TEST_CASE(the_last_operation_can_be_removed_from_any_kind_of_segment)
   WriteQueue queue;
   Write operation;
   const auto check = [&](std::size_t size) {
-    queue.push(operation, queue.appended() - size);
+    operation.gap = 0;
+    queue.push(operation, queue.appended() - size, queue.appended());
     BOOST_TEST(queue.remove(operation) == size);
     BOOST_TEST(content(queue) == "begin");
     BOOST_TEST(queue.size() == 5U);
@@ -321,12 +366,10 @@ BOOST_AUTO_TEST_CASE(the_last_operation_can_be_removed_from_any_kind_of_segment)
   check(kept.size());
   queue.append_shared(Bytes(std::string(1000, 'a')));
   check(1000);
-  queue.append_copy(bytes_of(std::string(20000, 'c')));
-  check(20000);
   queue.append_borrowed(bytes_of(kept));
   queue.append_shared(payload);
-  queue.append_copy(bytes_of("more"));
-  check(kept.size() + payload.size() + 4);
+  queue.append_borrowed(bytes_of(kept));
+  check(kept.size() + payload.size() + kept.size());
   queue.consume(5);
   BOOST_TEST(queue.empty());
 }
@@ -427,15 +470,15 @@ BOOST_AUTO_TEST_CASE(a_pipe_behind_a_barrier_is_not_the_first) {
 BOOST_AUTO_TEST_CASE(an_operation_on_either_side_of_a_barrier_can_be_removed) {
   WriteQueue queue;
   std::array<Write, 4> writes;
-  write(queue, "one", writes[0]);
-  write(queue, "two", writes[1]);
+  lend(queue, "one", writes[0]);
+  lend(queue, "two", writes[1]);
   queue.append_barrier(nullptr);
-  write(queue, "three", writes[2]);
-  write(queue, "four", writes[3]);
-  BOOST_TEST(queue.remove(writes[1]) == 3U);
-  BOOST_TEST(queue.remove(writes[2]) == 5U);
+  lend(queue, "three", writes[2]);
+  lend(queue, "four", writes[3]);
+  BOOST_TEST(queue.remove(writes[1]) == 0U);
+  BOOST_TEST(queue.remove(writes[2]) == 0U);
   BOOST_TEST(content(queue) == "one");
-  BOOST_TEST(queue.remove(writes[0]) == 3U);
+  BOOST_TEST(queue.remove(writes[0]) == 11U);
   BOOST_TEST(queue.at_barrier());
   static_cast<void>(queue.pop_barrier());
   BOOST_TEST(content(queue) == "four");
@@ -468,7 +511,7 @@ BOOST_AUTO_TEST_CASE(what_was_appended_last_can_be_taken_back) {
     const std::uint64_t begin = queue.appended();
     queue.append_borrowed(bytes_of(kept));
     queue.append_shared(payload);
-    queue.append_copy(bytes_of("copied"));
+    queue.append_borrowed(bytes_of(kept));
     queue.take_back(begin);
     BOOST_TEST(queue.appended() == begin);
     BOOST_TEST(payload.use_count() == 1U);
@@ -536,15 +579,15 @@ BOOST_AUTO_TEST_CASE(every_chunking_consumes_and_completes_alike) {
     WriteQueue queue;
     std::array<Write, 6> writes;
     const std::array<std::size_t, 6> ends{0, 3, 6, 6, 8, 12};
-    queue.push(writes[0], 0);
+    queue.push(writes[0], 0, queue.appended());
     write(queue, "ABC", writes[1]);
     queue.append_copy(bytes_of("D"));
     queue.append_borrowed(bytes_of(kept));
-    queue.push(writes[2], 3);
-    queue.push(writes[3], 6);
+    queue.push(writes[2], 3, queue.appended());
+    queue.push(writes[3], 6, queue.appended());
     queue.append_shared(Bytes("G"));
     queue.append_copy(bytes_of("H"));
-    queue.push(writes[4], 6);
+    queue.push(writes[4], 6, queue.appended());
     write(queue, "IJKL", writes[5]);
     std::size_t consumed = 0, completed = 0;
     for (std::size_t begin = 0, end = 1; end <= text.size(); ++end) {
@@ -579,7 +622,7 @@ class Comparison {
       case 1:
       case 2:
       case 3: return write();
-      case 4: return append();
+      case 4: return append(true);
       case 5:
       case 6:
       case 7: return consume();
@@ -591,13 +634,15 @@ class Comparison {
   void compare() {
     BOOST_REQUIRE_EQUAL(queue_.size(), bytes_.size());
     BOOST_REQUIRE_EQUAL(queue_.empty(), bytes_.empty());
-    BOOST_REQUIRE_EQUAL(queue_.consumed(), consumed_);
-    BOOST_REQUIRE_EQUAL(queue_.appended(), consumed_ + bytes_.size());
+    BOOST_REQUIRE_EQUAL(queue_.consumed(), consumed());
+    BOOST_REQUIRE_EQUAL(queue_.appended(), appended_);
     BOOST_REQUIRE_EQUAL(queue_.has_operations(), !waiting_.empty());
-    BOOST_REQUIRE(content(queue_) == std::string(bytes_.begin(), bytes_.end()));
+    std::string queued;
+    for (const Byte& byte : bytes_) queued += byte.value;
+    BOOST_REQUIRE(content(queue_) == queued);
     for (const Waiting& waiting : waiting_) {
       BOOST_REQUIRE(queue_.contains(*waiting.operation));
-      BOOST_REQUIRE_EQUAL(queue_.started(*waiting.operation), waiting.started(consumed_));
+      BOOST_REQUIRE_EQUAL(queue_.started(*waiting.operation), waiting.started(consumed()));
     }
   }
 
@@ -607,7 +652,14 @@ class Comparison {
     std::unique_ptr<Write> operation;
     std::uint64_t begin;
     std::uint64_t end;
+    bool removable;
   };
+  struct Byte {
+    std::uint64_t offset;
+    char value;
+  };
+
+  std::uint64_t consumed() const { return bytes_.empty() ? appended_ : bytes_.front().offset; }
 
   std::size_t below(std::size_t limit) { return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random_); }
 
@@ -618,34 +670,34 @@ class Comparison {
     return made;
   }
 
-  void append() {
+  void append(bool copies) {
     std::string made = text();
-    bytes_.insert(bytes_.end(), made.begin(), made.end());
-    switch (below(7)) {
+    for (const char value : made) bytes_.push_back({appended_++, value});
+    switch (below(copies ? 7 : 3)) {
       case 0: return queue_.append_shared(Bytes(std::move(made)));
       case 1: {
         const auto bytes = bytes_of(made);
         return queue_.append_shared(Bytes(std::vector<std::byte>(bytes.begin(), bytes.end())));
       }
-      case 2: return queue_.append_shared(Bytes(made));
-      case 3: borrowed_.push_back(std::move(made)); return queue_.append_borrowed(bytes_of(borrowed_.back()));
+      case 2: borrowed_.push_back(std::move(made)); return queue_.append_borrowed(bytes_of(borrowed_.back()));
+      case 3: return queue_.append_adopted(Bytes(made));
       default: return queue_.append_copy(bytes_of(made));
     }
   }
 
   void write() {
     const std::uint64_t begin = queue_.appended();
-    for (std::size_t pieces = below(4); pieces != 0; --pieces) append();
-    waiting_.push_back({std::make_unique<Write>(), begin, consumed_ + bytes_.size()});
-    queue_.push(*waiting_.back().operation, begin);
+    const bool copies = below(2) == 0;
+    for (std::size_t pieces = below(4); pieces != 0; --pieces) append(copies);
+    waiting_.push_back({std::make_unique<Write>(), begin, appended_, !copies});
+    queue_.push(*waiting_.back().operation, begin, queue_.appended());
   }
 
   void consume() {
     const std::size_t count = below(3) == 0 ? bytes_.size() : below(bytes_.size() + 1);
     queue_.consume(count);
     bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(count));
-    consumed_ += count;
-    for (; !waiting_.empty() && waiting_.front().end <= consumed_; waiting_.pop_front()) {
+    for (; !waiting_.empty() && waiting_.front().end <= consumed(); waiting_.pop_front()) {
       BOOST_REQUIRE(queue_.pop_completed(queue_.consumed()) == waiting_.front().operation.get());
       BOOST_REQUIRE_EQUAL(waiting_.front().operation->transferred, waiting_.front().end - waiting_.front().begin);
     }
@@ -656,41 +708,41 @@ class Comparison {
   void remove() {
     if (waiting_.empty()) return;
     const auto chosen = waiting_.begin() + static_cast<std::ptrdiff_t>(below(waiting_.size()));
-    if (chosen->started(consumed_)) return;
-    const std::uint64_t size = chosen->end - chosen->begin;
-    const auto first = bytes_.begin() + static_cast<std::ptrdiff_t>(chosen->begin - consumed_);
-    BOOST_REQUIRE_EQUAL(queue_.remove(*chosen->operation), size);
+    if (chosen->started(consumed()) || !chosen->removable) return;
+    const std::uint64_t gap = chosen->end - chosen->begin + chosen->operation->gap;
+    Write* const before = chosen != waiting_.begin() ? std::prev(chosen)->operation.get() : nullptr;
+    const std::uint64_t gap_before = before != nullptr ? before->gap : 0;
+    BOOST_REQUIRE_EQUAL(queue_.remove(*chosen->operation), before != nullptr ? 0 : gap);
+    if (before != nullptr) BOOST_REQUIRE_EQUAL(before->gap, gap_before + gap);
     BOOST_REQUIRE(!queue_.contains(*chosen->operation));
-    bytes_.erase(first, first + static_cast<std::ptrdiff_t>(size));
-    for (auto later = waiting_.erase(chosen); later != waiting_.end(); ++later) {
-      later->begin -= size;
-      later->end -= size;
-    }
+    std::erase_if(bytes_, [&](const Byte& byte) { return chosen->begin <= byte.offset && byte.offset < chosen->end; });
+    waiting_.erase(chosen);
     compare();
   }
 
   void fail() {
-    if (below(2) == 0) queue_.drop_data();
     for (; !waiting_.empty(); waiting_.pop_front()) {
       const Waiting& next = waiting_.front();
       BOOST_REQUIRE(queue_.pop_any(queue_.consumed()) == next.operation.get());
-      const std::uint64_t transferred = std::max(consumed_, next.begin) - next.begin;
+      const std::uint64_t transferred = std::clamp(consumed(), next.begin, next.end) - next.begin;
       BOOST_REQUIRE_EQUAL(next.operation->transferred, transferred);
     }
     BOOST_REQUIRE(queue_.pop_any(queue_.consumed()) == nullptr);
+    queue_.drop_data();
+    BOOST_REQUIRE_EQUAL(queue_.appended(), appended_);
     queue_.reset();
     bytes_.clear();
     borrowed_.clear();
-    consumed_ = 0;
+    appended_ = 0;
     compare();
   }
 
   std::mt19937_64 random_;
   std::deque<std::string> borrowed_;
   WriteQueue queue_;
-  std::deque<char> bytes_;
+  std::deque<Byte> bytes_;
   std::deque<Waiting> waiting_;
-  std::uint64_t consumed_ = 0;
+  std::uint64_t appended_ = 0;
 };
 
 }  // namespace
@@ -714,7 +766,7 @@ BOOST_AUTO_TEST_CASE(bytes_in_a_pipe_of_the_kernel_keep_their_place) {
   Write after;
   write(queue, "before", before);
   queue.append_piped(pipe);
-  write(queue, "after", after);
+  lend(queue, "after", after);
   BOOST_TEST(queue.size() == 16U);
   BOOST_TEST(queue.front_pipe() == nullptr);
   BOOST_TEST(content(queue) == "before");  // and no further

@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 /// What kind of address a SocketAddress holds.
@@ -30,6 +32,7 @@ class SocketAddress {
   ///
   /// @param address  IPv4 or IPv6 text, as is_ip() accepts it. The zone of an IPv6 address is the name or the number of
   ///                 an interface; one that this machine does not have is dropped, and the kernel refuses to connect.
+  ///                 A name means the interface that has it now; `scope_id()` goes on meaning that one.
   /// @throws         SystemError with Errc::invalid_address when the text is no IP address.
   [[nodiscard]] static SocketAddress ip(std::string_view address, std::uint16_t port);
 
@@ -60,7 +63,11 @@ class SocketAddress {
   /// The number of the interface that an IPv6 address belongs to; 0 for none.
   [[nodiscard]] std::uint32_t scope_id() const noexcept { return scope_id_; }
 
-  /// "127.0.0.1:80", "[::1]:80", "/path"; other paths as "unix:path", and "unix:@name" in the abstract namespace.
+  /// The same address with another port; a path as it is.
+  [[nodiscard]] SocketAddress with_port(std::uint16_t port) const;
+
+  /// "127.0.0.1:80", "[::1]:80", "/path"; other paths as "unix:path", and "unix:@name" in the abstract namespace. The path
+  /// "@name" is "unix:./@name": the same file, and no abstract name.
   [[nodiscard]] std::string to_string() const;
 
   [[nodiscard]] friend bool operator==(const SocketAddress& left, const SocketAddress& right) noexcept {
@@ -92,12 +99,15 @@ std::ostream& operator<<(std::ostream& out, const SocketAddress& address);
 /// Source: Node net.isIPv4().
 [[nodiscard]] bool is_ipv4(std::string_view text) noexcept;
 
-/// True for an IPv6 address in any notation of RFC 4291 section 2.2, with or without a zone (`%` and letters, digits,
-/// '-', '.' or ':').
-/// Source: Node net.isIPv6(); RFC 4007 section 11.
+/// True for an IPv6 address in any notation of RFC 4291 section 2.2, with or without a zone: `%` and what may be the name of
+/// a network interface, which is everything but '/', '%', white space and NUL. '@' only where there is an interface of that
+/// name, since tools print "eth0@if2" for eth0.
+/// Source: Node net.isIPv6(); RFC 4007 section 11; netdevice(7).
 [[nodiscard]] bool is_ipv6(std::string_view text) noexcept;
 
 }  // namespace libnet
+
+#pragma GCC visibility pop
 
 template <>
 struct std::hash<libnet::SocketAddress> {

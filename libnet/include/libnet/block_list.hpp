@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 /// IP addresses that a server does not accept from, or that a client does not connect to.
@@ -123,3 +125,5 @@ inline constexpr std::array<std::string_view, 12> private_ranges = {
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 namespace transport {
@@ -60,3 +62,5 @@ class BoundSocket {
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

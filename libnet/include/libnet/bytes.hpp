@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 class Chunk;
@@ -79,3 +81,5 @@ class Bytes {
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

@@ -2,6 +2,7 @@
 
 #include <libnet/detail/asio/initiation_archetype.hpp>
 #include <libnet/detail/give_back.hpp>
+#include <libnet/milliseconds.hpp>
 #include <libnet/use_awaitable.hpp>
 
 #include <boost/asio/associator.hpp>
@@ -27,15 +28,18 @@ struct CancelAfter {
 /// Errc::timed_out when its time is up; it is cancelled with type terminal: a read loses no byte, a partly sent write
 /// fails the connection. With a cancellation slot of your own beside it, whichever comes first decides.
 struct cancel_after_t {
-  /// @param time_limit  [any std::chrono unit] from the start of the operation; 0 means at the next turn of the loop.
-  CancelAfter<use_awaitable_t> operator()(std::chrono::nanoseconds time_limit) const {
-    return {use_awaitable, time_limit};
+  /// @param time_limit  [any std::chrono unit] from the start of the operation. 0 and less, as of a deadline that has
+  ///                    passed, means at the next turn of the loop; the longest duration means no limit.
+  template <class Rep, class Period>
+  CancelAfter<use_awaitable_t> operator()(const std::chrono::duration<Rep, Period>& time_limit) const {
+    return {use_awaitable, detail::clamped<std::chrono::nanoseconds>(time_limit)};
   }
 
   /// The same around another token: `cancel_after(5s, libnet::as_tuple)`.
-  template <class Token>
-  CancelAfter<std::decay_t<Token>> operator()(std::chrono::nanoseconds time_limit, Token&& token) const {
-    return {std::forward<Token>(token), time_limit};
+  template <class Rep, class Period, class Token>
+  CancelAfter<std::decay_t<Token>> operator()(const std::chrono::duration<Rep, Period>& time_limit,
+                                              Token&& token) const {
+    return {std::forward<Token>(token), detail::clamped<std::chrono::nanoseconds>(time_limit)};
   }
 };
 inline constexpr cancel_after_t cancel_after{};

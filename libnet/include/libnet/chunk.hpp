@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 /// A view of received bytes; it owns nothing.
@@ -63,3 +65,5 @@ class Chunk {
 std::ostream& operator<<(std::ostream& out, Chunk chunk);
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

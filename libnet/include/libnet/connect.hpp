@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 /// The free functions: a socket that connects, a server that listens, in one call. `executor` is an executor of an
 /// io_context or a strand of one, or anything that has such an executor.
 namespace libnet {
@@ -68,3 +70,5 @@ template <detail::ExecutorSource Executor, detail::TokenFor<void(error_code, Ser
 }
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

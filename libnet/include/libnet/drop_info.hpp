@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <optional>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 /// Why a server closed a connection that it had accepted, without handing it out. So far only `max_connections` occurs: the
@@ -26,3 +28,5 @@ struct DropInfo {
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 /// How bytes on the wire stand for text, and text for bytes. Text in the program is UTF-8, always.
@@ -20,3 +22,5 @@ enum class Encoding : std::uint8_t {
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <type_traits>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 /// The failures that the library itself finds; what the operating system refuses keeps the system's own code.
@@ -44,6 +46,8 @@ enum class Errc {
 [[nodiscard]] std::string_view errc_name(Errc code) noexcept;
 
 }  // namespace libnet
+
+#pragma GCC visibility pop
 
 template <>
 struct boost::system::is_error_code_enum<libnet::Errc> : std::true_type {};

@@ -15,6 +15,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 struct ErrorInfo;
@@ -26,21 +28,22 @@ class Error {
  public:
   Error() noexcept = default;
 
-  /// A failure of which only the code and the operation are known. Allocation: none.
-  /// @param operation  A string literal, or text that outlives every copy: it is not copied.
-  Error(error_code code, const char* operation = "") noexcept;
-  Error(Errc code, const char* operation = "") noexcept : Error(make_error_code(code), operation) {}
+  /// A failure of which only the code and the operation are known.
+  /// @param operation  What failed, or any text of your own: the message begins with it. Copied. Null is an empty one.
+  /// Allocation: none for the names that libnet itself uses, as "read" and "connect".
+  Error(error_code code, const char* operation = "");
+  Error(Errc code, const char* operation = "") : Error(make_error_code(code), operation) {}
 
-  /// A failure with detail: `Error(ec, {.operation = "connect", .remote_address = &peer})`. Copies what `info` points at,
-  /// except the operation.
+  /// A failure with detail: `Error(ec, {.operation = "connect", .remote_address = &peer})`. Copies what `info` points at.
   Error(error_code code, const ErrorInfo& info);
 
   /// True if there is an error.
   [[nodiscard]] explicit operator bool() const noexcept { return code_.failed(); }
 
   [[nodiscard]] const error_code& code() const noexcept { return code_; }
-  /// What failed: "connect", "read", "write", "listen", "accept", "getaddrinfo"; empty if unknown.
-  [[nodiscard]] std::string_view operation() const noexcept { return operation_; }
+  /// What failed: "connect", "bind", "read", "write", "listen", "accept", "getaddrinfo"; empty if unknown. Valid as long
+  /// as this Error or a copy lives.
+  [[nodiscard]] std::string_view operation() const noexcept;
   /// The own address: the one bound before a connect, or the one to listen on.
   [[nodiscard]] std::optional<SocketAddress> local_address() const noexcept;
   /// The peer's address.
@@ -60,25 +63,28 @@ class Error {
 
   /// The whole text, such as `connect ECONNREFUSED 127.0.0.1:80`; empty when there is no error.
   ///
-  /// For listen the system's description stands between (`listen EADDRINUSE: address already in use 127.0.0.1:80`), for
-  /// an Errc its own text alone. A long path or host is cut. With attempts it is their texts, separated by "; ".
+  /// For listen the system's description stands between (`listen EADDRINUSE: address already in use 127.0.0.1:80`). An Errc
+  /// has no such name: operation, peer and its own text (`read 127.0.0.1:5432: timed out`). A long path or host is cut. With
+  /// attempts it is their texts, separated by "; ".
   [[nodiscard]] std::string message() const;
 
  private:
   struct Detail;
 
   std::string code_message() const;
+  std::string own_message() const;
   std::string target() const;
+  std::string target_of_system() const;
   std::string joined_attempts() const;
 
   error_code code_;
-  const char* operation_ = "";
+  const char* operation_ = "";  // a literal; that of an error with detail is there
   std::shared_ptr<const Detail> detail_;
 };
 
 /// What can be told about a failure beside its code. Views and pointers: they only need to live during the call.
 struct ErrorInfo {
-  /// What failed; a string literal, or text that outlives the Error: it is not copied.
+  /// What failed.
   const char* operation = "";
   /// The own address; null if unknown. The message of a failed connect names it, so give it there only if it was bound
   /// by request; for listen it is the address to listen on.
@@ -126,3 +132,5 @@ class SystemError : public boost::system::system_error {
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

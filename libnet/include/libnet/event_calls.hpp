@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <utility>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 /// What Socket and Server, the `Source`, do for their events. An event is named by a tag of libnet::event, which carries
@@ -78,3 +80,5 @@ class EventCalls {
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

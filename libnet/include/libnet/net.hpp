@@ -5,6 +5,7 @@
 #include <libnet/block_list.hpp>
 #include <libnet/bound_socket.hpp>
 #include <libnet/connect.hpp>
+#include <libnet/log.hpp>
 #include <libnet/reactor.hpp>
 #include <libnet/server.hpp>
 #include <libnet/socket.hpp>

@@ -7,6 +7,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 namespace detail {
@@ -43,3 +45,5 @@ class OptionalListener<void(Arguments...)> {
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 /// What `write`, `end` and their awaitable twins take: made implicitly from text, bytes, chunks and payloads.
@@ -58,3 +60,5 @@ class Payload {
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

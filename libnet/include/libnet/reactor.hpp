@@ -6,6 +6,8 @@ namespace boost::asio {
 class io_context;
 }
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 /// How a context learns that descriptors are ready.
@@ -22,3 +24,5 @@ enum class ReactorKind : std::uint8_t {
 void use_reactor(boost::asio::io_context& context, ReactorKind kind);
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

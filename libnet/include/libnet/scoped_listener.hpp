@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 /// Removes a listener at the end of its scope; for listeners that capture `this`. Harmless after 'close'.
@@ -23,3 +25,5 @@ class [[nodiscard]] ScopedListener {
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

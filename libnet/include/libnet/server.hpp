@@ -10,6 +10,8 @@
 #include <memory>
 #include <vector>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 namespace core {
@@ -73,7 +75,8 @@ class Server : public EventCalls<Server, ServerEvent, ServerTag, ServerEvent::co
   /// @param on_listening  Called once, as a listener of 'listening'.
   /// @throws SystemError: Errc::already_listening, Errc::bad_port, Errc::out_of_range (a negative `fd`),
   ///         Errc::invalid_handle (a `bound` that is closed or was adopted already), Errc::invalid_argument (`fd` or
-  ///         `bound` together with an address or each other; `readable_all` or `writable_all` for an abstract name).
+  ///         `bound` together with an address or each other; an empty path; `readable_all` or `writable_all` for an abstract
+  ///         name), Errc::invalid_address (a host that contains NUL).
   ///         Failures of the system are never thrown: they are 'error' events.
   /// Source: Node net `server.listen`.
   Server& listen(const ListenOptions& options = {}, OptionalListener<void()> on_listening = {});
@@ -83,7 +86,8 @@ class Server : public EventCalls<Server, ServerEvent, ServerTag, ServerEvent::co
   /// * `listen(bound)`: as ListenOptions::bound, whose comment says whose the descriptor is afterwards.
   /// * `listen(other_server)`: both take connections from one backlog, and either may close first. The descriptor is
   ///   duplicated, the file of a Unix path stays the other's. The other may belong to another io_context, for one per
-  ///   thread; call this before that one's thread runs.
+  ///   thread; call this before that one's thread runs. A connection wakes one of the loops that wait, and goes to one
+  ///   where somebody wants it.
   /// @param backlog  Connections that wait in the kernel; a socket that listens already keeps its own.
   /// @throws SystemError: as above; Errc::invalid_handle if the other server does not listen.
   /// Source: Node net `server.listen(path)`, `server.listen(handle)`.
@@ -254,3 +258,5 @@ class Server : public EventCalls<Server, ServerEvent, ServerTag, ServerEvent::co
 };
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

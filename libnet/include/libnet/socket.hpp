@@ -3,6 +3,7 @@
 #include <libnet/address.hpp>
 #include <libnet/cancel_after.hpp>
 #include <libnet/chunk.hpp>
+#include <libnet/detail/asio/build_facts.hpp>
 #include <libnet/detail/executor_source.hpp>
 #include <libnet/detail/initiate.hpp>
 #include <libnet/detail/listener_table.hpp>
@@ -30,6 +31,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 namespace core {
@@ -47,7 +50,8 @@ enum class ReadyState : std::uint8_t { opening, open, read_only, write_only, clo
 /// Every operation comes twice: `verb()` reports by events and an optional callback, `async_verb()` takes any completion
 /// token and is awaitable by default. No listener and no handler ever runs inside the call that causes it.
 ///
-/// Thread safety: none; use a socket from its executor only (one io_context per thread, or a strand).
+/// Thread safety: none; use a socket from its executor only (one io_context per thread, or a strand). Two threads that are
+/// found inside one loop at once end the program, in every build; debug builds also trap a call from a wrong thread.
 /// A handle may outlive its io_context: its calls are then harmless.
 class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::data> {
  public:
@@ -61,7 +65,8 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   Socket() noexcept = default;
 
   /// A socket that is not connected yet.
-  /// @param executor  An executor of an io_context or a strand of one, or anything that has such an executor.
+  /// @param executor  An executor of an io_context or a strand of one, of whatever type of Asio's and in any nesting, or
+  ///                  anything that has such an executor.
   /// @throws std::invalid_argument for another executor; SystemError for `options.fd` that is no stream socket.
   template <class Executor>
     requires(!std::is_same_v<std::remove_cvref_t<Executor>, Socket> && detail::ExecutorSource<Executor>)
@@ -88,12 +93,13 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   /// Starts to connect. Later comes 'connect', directly followed by 'ready', or 'error' and then 'close'.
   /// @param options     Copied before the call returns.
   /// @param on_connect  Called once, as a listener of 'connect'.
-  /// @throws SystemError: Errc::already_connected while connecting or connected, Errc::bad_port, Errc::invalid_address,
-  ///         Errc::invalid_argument if there is neither port nor path. Failures of the system or of the network are never
+  /// @throws SystemError: Errc::already_connected while connecting or connected, Errc::bad_port, Errc::invalid_address
+  ///         (also for a host that contains NUL), Errc::invalid_argument if there is neither port nor path. Failures of the system or of the network are never
   ///         thrown: they are 'error' events.
   /// Source: Node net `socket.connect`.
   Socket& connect(const ConnectOptions& options, OptionalListener<void()> on_connect = {});
-  /// The short forms of Node: `connect(port, f)`, `connect(path, f)`; and an address, as `Server::address` gives it.
+  /// The short forms of Node: `connect(port, f)`, `connect(path, f)`; and an address, as `Server::address` gives it. A path
+  /// that is a whole decimal number is a port.
   Socket& connect(const ConnectTarget& where, OptionalListener<void()> on_connect = {});
   Socket& connect(int port, std::string_view host, OptionalListener<void()> on_connect = {});
 
@@ -128,7 +134,8 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   /// @param token  Completion token; signature void(error_code, Chunk).
   /// @return       The chunk [bytes], valid until the next read on this socket starts or its last handle goes.
   /// @throws       nothing from the call; co_await with the default token throws SystemError.
-  /// Errors: Errc::busy (another read or a 'data' listener is active), Errc::destroyed, Errc::closed, errors of recv(2).
+  /// Errors: Errc::busy (another read or a 'data' listener is active), Errc::destroyed, Errc::closed, errors of recv(2). The
+  /// first operation after an error that nobody received gets that error.
   /// Cancellation: total. No byte is lost: what had arrived is delivered by the next read.
   /// Allocation: none in steady state.
   /// Source: Node net 'data'; RFC 9293 section 3.10.3.
@@ -151,7 +158,7 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
 
   /// Stops 'data' and 'end' until `resume()`. Unread bytes stay in the kernel and hold the peer back.
   Socket& pause();
-  /// Lets the flow go on. If nobody consumes, what arrives is discarded, as in Node.
+  /// Lets the flow go on. If nobody consumes, what arrives on this connection is discarded, as in Node.
   Socket& resume();
   [[nodiscard]] bool is_paused() const noexcept;
   /// Puts bytes back: the next read or 'data' gets them first. The bytes are copied.
@@ -162,8 +169,8 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   ///
   /// What is no whole character or group yet is held for the next chunk; at the end of the input, also of a connection that
   /// fails, it is delivered as U+FFFD, or as the last group of base64. A piece that decodes to nothing is not delivered.
-  /// With another encoding, held bytes are decoded by that; Encoding::bytes, `async_read_some` and `on_read`, which give
-  /// the bytes themselves, get them first. Bytes that are put back come again as they are. `bytes_read()` counts bytes.
+  /// With another encoding, held bytes are decoded by that; Encoding::bytes, and what `async_read_some`, `on_read` and
+  /// `pipe` read next, which is the bytes themselves, begin with them. Bytes that are put back come again as they are. `bytes_read()` counts bytes.
   /// Legal in every state; a socket that connects again keeps its encoding.
   /// Allocation: none per message.
   /// Source: Node stream `readable.setEncoding`.
@@ -201,8 +208,10 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   /// @param data        Views are copied before the call returns, strings and vectors adopted, Bytes shared.
   /// @param on_written  Called once when the last byte is in the kernel, or with the error: (error_code, std::size_t),
   ///                    (error_code) or ().
-  /// @return false if the queue is at or above the high-water mark after it: wait for 'drain' before writing more.
+  /// @return false if the queue is at or above the high-water mark after it: wait for 'drain' before writing more. The write
+  ///         that reaches the mark is offered to the kernel in the call, unless the socket is corked or the kernel full.
   /// Errors: Errc::write_after_end, EPIPE (both sides ended), Errc::overflow, Errc::destroyed, Errc::closed, system errors.
+  /// On a socket that was never connected: Errc::closed, which also ends it with 'error' and 'close'.
   /// Source: Node net `socket.write`.
   bool write(Payload data);
   template <detail::CallbackFor<std::size_t> F>
@@ -363,15 +372,16 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
     return async_end(Payload(text, encoding), std::forward<Token>(token));
   }
 
-  /// Closes at once: the queue is dropped, waiting operations get operation_aborted, 'close' follows. Harmless when
-  /// repeated. A destroyed socket may connect again after 'close'.
+  /// Closes at once. What was written is offered to the kernel once, and succeeds if that takes it; the rest is dropped, as
+  /// are corked bytes. What waits gets operation_aborted, 'close' follows. Harmless when repeated. A destroyed socket may
+  /// connect again after 'close'.
   Socket& destroy();
   /// The same with an error of your own: 'error' with it, then 'close'(true).
   Socket& destroy(const Error& error);
   /// Ends, flushes, lets the peer read what was sent (discarding its input within the linger bounds), then closes.
   /// A waiting read gets operation_aborted. If what is queued cannot be sent in time, 'error' is Errc::timed_out.
   void destroy_soon();
-  /// Closes so that the peer gets ECONNRESET. While connecting, waits for the connection first. On a socket that never
+  /// As `destroy()`, but the peer gets ECONNRESET behind what was sent. While connecting, waits for the connection first. On a socket that never
   /// connected: 'error' Errc::closed, then 'close'.
   /// @throws SystemError Errc::invalid_handle on a Unix-domain socket.
   Socket& reset();
@@ -395,15 +405,17 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   /// @{
 
   /// After this long without traffic 'timeout' fires and nothing else happens. It fires again only after more traffic.
-  /// @param duration    [ms], at least; 0 cancels, and forgets the listeners that earlier calls brought.
+  /// @param duration    [ms], at least, from now on; 0 cancels, and forgets the listeners that earlier calls brought; after
+  ///                    the longest duration it never fires.
   /// @param on_timeout  Called once, as a listener of 'timeout'.
   /// @throws SystemError Errc::out_of_range for a negative duration.
-  Socket& set_timeout(std::chrono::milliseconds duration, OptionalListener<void()> on_timeout = {});
+  Socket& set_timeout(Milliseconds duration, OptionalListener<void()> on_timeout = {});
   [[nodiscard]] std::chrono::milliseconds timeout() const noexcept;
 
   /// TCP_NODELAY. Set before the connection exists it is kept and applied once. Ignored by Unix-domain sockets.
   Socket& set_no_delay(bool enable = true);
   /// TCP keep-alive, with the kernel's values where none is given; repeating what is set makes no system call.
+  /// @throws SystemError Errc::out_of_range for a negative interval or count.
   Socket& set_keep_alive(const KeepAlive& keep_alive);
   Socket& set_keep_alive(bool enable = false, std::chrono::milliseconds initial_delay = {}) {
     return set_keep_alive({.enable = enable, .initial_delay = initial_delay});
@@ -425,10 +437,12 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
 
   [[nodiscard]] executor_type get_executor() const noexcept;
   [[nodiscard]] bool connecting() const noexcept;
+  /// From 'connect' until the connection is over, whatever its sides have ended.
+  [[nodiscard]] bool connected() const noexcept;
   /// Not connected: before connect, while connecting, and again after the close.
   [[nodiscard]] bool pending() const noexcept;
   [[nodiscard]] ReadyState ready_state() const noexcept;
-  /// The peer's end was not delivered yet, and the connection is not over.
+  /// The peer's end was not told yet, be it by a read or by 'end', and the connection is not over.
   [[nodiscard]] bool readable() const noexcept;
   /// `end()` was not called, and the connection has not failed. True for a socket that is not connected yet.
   [[nodiscard]] bool writable() const noexcept;
@@ -437,7 +451,7 @@ class Socket : public EventCalls<Socket, SocketEvent, SocketTag, SocketEvent::da
   [[nodiscard]] bool allow_half_open() const noexcept;
   /// [bytes] of this connection.
   [[nodiscard]] std::uint64_t bytes_read() const noexcept;
-  /// [bytes] of this connection, queued ones included.
+  /// [bytes] of this connection, those included that are queued, and those that were cancelled or dropped.
   [[nodiscard]] std::uint64_t bytes_written() const noexcept;
   /// [bytes] queued in user space only.
   [[nodiscard]] std::size_t buffered() const noexcept;
@@ -528,3 +542,5 @@ class Corked {
 inline Corked Socket::corked() { return Corked(*this); }
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

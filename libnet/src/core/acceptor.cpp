@@ -32,6 +32,21 @@ std::string what(const std::exception_ptr& exception) {
   }
 }
 
+bool peer_can_cause(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const SystemError& error) {
+    return level_of(error.error()) == LogLevel::debug;
+  } catch (...) {
+    return false;
+  }
+}
+
+void log_handler_error(const Connection& connection, const std::exception_ptr& exception) {
+  const LogLevel level = peer_can_cause(exception) ? LogLevel::debug : LogLevel::error;
+  log(level, LogKind::handler_threw, [&] { return connection.log_name() + ": serve handler: " + what(exception); });
+}
+
 }  // namespace
 
 // --- the server ----------------------------------------------------------------------------------------------------
@@ -101,7 +116,9 @@ bool Acceptor::deliver_next() {
   return true;
 }
 
+/// Who stops the listening before this has stopped it.
 void Acceptor::deliver_listening() {
+  if (stop_ && stop_->stop_requested()) return close(nullptr);
   finish_waiting(Operation::Kind::listen, {});
   emit(index(ServerEvent::listening));
 }
@@ -116,7 +133,7 @@ void Acceptor::deliver_failure() {
 /// An error that nobody receives is logged.
 void Acceptor::report(const Error& error) noexcept {
   if (!listens(index(ServerEvent::error)) && !somebody_waits_for(index(ServerEvent::error))) {
-    log_error([&] { return "server: unhandled error: " + error.message(); });
+    log(level_of(error), LogKind::server_error, [&] { return "server: unhandled error: " + error.message(); });
   }
   emit(index(ServerEvent::error), error);
 }
@@ -130,10 +147,7 @@ bool Acceptor::deliver_close() {
   closing_.erase(done);
   if (session->listened || !running()) emit(index(ServerEvent::close));
   if (!loop_->alive()) return false;
-  while (!session->closers.empty()) {
-    completed_.push_back(session->closers.pop_front());
-    loop_->note_result();
-  }
+  loop_->note_results(move_operations(session->closers, completed_, [](Operation&) { return true; }));
   mark(Due::rest);
   return true;
 }
@@ -148,7 +162,7 @@ void Acceptor::come_to_rest() {
 
 void Acceptor::listener_threw(std::exception_ptr exception) noexcept {
   const Error error = described(Errc::listener_threw, {.operation = "listener", .exception = &exception});
-  log_error([&] { return "server: " + error.message(); });
+  log(LogLevel::error, LogKind::listener_threw, [&] { return "server: " + error.message(); });
 }
 
 bool Acceptor::report_handler_error(const Socket& socket, const std::exception_ptr& exception) noexcept {
@@ -164,6 +178,7 @@ void Acceptor::start_accept(detail::AcceptOperation& operation) {
   if (serves()) return finish(operation, Errc::busy);
   if (!running()) return finish(operation, Errc::not_running);
   watch_operation(operation, *this, *loop_);
+  operation.waits = true;
   accepts_.push_back(operation);
   shard_.look();
 }
@@ -215,7 +230,7 @@ void Acceptor::handler_ended(Connection& connection, const std::exception_ptr& f
   if (failure) {
     connection.handler_failed(failure);
     if (!report_handler_error(connection.handle(), failure)) {
-      log_error([&] { return connection.log_name() + ": serve handler: " + what(failure); });
+      log_handler_error(connection, failure);
     }
   } else {
     connection.handler_returned();
@@ -284,8 +299,8 @@ void Acceptor::open(const detail::ListenRequest& request) {
   } else if (request.bound) {
     const auto address = request.bound->address();
     opened(shard_.listen(*request.bound, listener_options(request)), address ? &*address : nullptr);
-  } else if (!request.port && !request.path.empty()) {
-    open_listener(SocketAddress::unix_socket(request.path), request);
+  } else if (!request.port && request.path) {
+    open_listener(SocketAddress::unix_socket(*request.path), request);
   } else if (request.host.empty()) {
     open_any(port, request);
   } else if (is_ip(request.host) != 0) {
@@ -331,11 +346,9 @@ void Acceptor::resolved(const detail::ListenRequest& request, const Error& error
                         const std::vector<LookupAddress>& addresses) {
   lookup_.reset();
   if (error) return listen_failed(error);
-  const LookupAddress& chosen = choose_to_listen(addresses);
-  if (is_ip(chosen.address) == 0) {
-    return listen_failed(described(Errc::invalid_address, {.operation = "listen", .host = request.host}));
-  }
-  open_listener(SocketAddress::ip(chosen.address, static_cast<std::uint16_t>(request.port.value_or(0))), request);
+  const auto chosen = to_address(choose_to_listen(addresses), static_cast<std::uint16_t>(request.port.value_or(0)));
+  if (chosen) return open_listener(*chosen, request);
+  listen_failed(described(Errc::invalid_address, {.operation = "listen", .host = request.host}));
 }
 
 void Acceptor::listen_failed(const Error& error) noexcept {
@@ -377,6 +390,7 @@ void Acceptor::close(detail::VoidOperation* operation) {
   }
   if (operation != nullptr) {
     if (!was_running) operation->result = Errc::not_running;
+    operation->waits = true;
     closing_.back()->closers.push_back(*operation);
   }
   wake();
@@ -395,17 +409,10 @@ std::shared_ptr<ListenSession> Acceptor::stop_listening() noexcept {
 }
 
 void Acceptor::cancel(Operation& operation, asio::cancellation_type, error_code reason) {
-  if (contains(accepts_, operation) || contains(waiting_, operation)) {
-    OperationList::remove(operation);
-    finish(operation, reason);
-    if (operation.kind == Operation::Kind::listen) close(nullptr);
-    return;
-  }
-  for (const auto& session : closing_) {
-    if (!contains(session->closers, operation)) continue;
-    OperationList::remove(operation);
-    return finish(operation, reason);
-  }
+  if (stop_telling(operation, reason)) return;
+  OperationList::remove(operation);
+  finish(operation, reason);
+  if (operation.kind == Operation::Kind::listen) close(nullptr);
 }
 
 // --- state ---------------------------------------------------------------------------------------------------------
@@ -433,7 +440,8 @@ std::size_t Acceptor::connections() const noexcept {
 
 Error Acceptor::describe(const error_code& code, Operation::Kind kind) const {
   if (error_ && error_.code() == code) return error_;
-  return Error(code, name_of(kind));
+  const auto local = address();
+  return Error(code, ErrorInfo{.operation = name_of(kind), .local_address = local ? &*local : nullptr});
 }
 
 }  // namespace libnet::core

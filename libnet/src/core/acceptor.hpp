@@ -105,6 +105,7 @@ class Acceptor final : public EventSource {
   bool counts_as_work() const noexcept override { return running() || shard_.holds_guests(); }
   void listener_threw(std::exception_ptr exception) noexcept override;
   void abandon() noexcept override;
+  error_code on_fork() override { return shard_.after_fork(); }
   void cancel(Operation& operation, asio::cancellation_type type, error_code reason) override;
 
   /// Between listen() and close() or its failure.

@@ -28,7 +28,7 @@ bool Closing::has_discarded_nothing(std::uint64_t bytes_read) const noexcept {
 }
 
 void Closing::restart_time(reactor::Loop& loop, TimeLimitClient& client, std::chrono::milliseconds linger_time) {
-  loop.start(state(client), loop.precise_now() + linger_time);
+  loop.start(state(client), reactor::later(loop.precise_now(), linger_time));
 }
 
 void Closing::start_time_once(reactor::Loop& loop, TimeLimitClient& client, std::chrono::milliseconds linger_time) {

@@ -38,6 +38,7 @@ void check_connect_request(const detail::ConnectRequest& request) {
   if (!request.port && request.path.empty()) refuse(Errc::invalid_argument);
   check_port(request.port);
   check_port(request.local_port);
+  if (request.port && request.host.find('\0') != std::string::npos) refuse(Errc::invalid_address);
   if (!request.local_address.empty() && is_ip(request.local_address) == 0) refuse(Errc::invalid_address);
   if (request.family != 0 && request.family != 4 && request.family != 6) refuse(Errc::address_family);
   if ((request.hints & ~(AI_ADDRCONFIG | AI_V4MAPPED | AI_ALL)) != 0) refuse(Errc::invalid_argument);

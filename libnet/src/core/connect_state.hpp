@@ -1,13 +1,16 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "core/connector.hpp"
 #include "libnet/bound_socket.hpp"
 #include "libnet/detail/requests.hpp"
+#include "libnet/listener_id.hpp"
 
 namespace libnet::core {
 
@@ -20,10 +23,16 @@ struct ConnectState {
     source.reset();
   }
 
+  /// In a child process.
+  error_code after_fork() { return connector ? connector->after_fork() : error_code(); }
+
   std::unique_ptr<Connector> connector;
   std::optional<BoundSocket> source;   ///< What it connects from, or did: its file lasts as long.
   std::vector<std::string> attempted;  ///< None if no choice of addresses was wanted.
+  std::uint64_t written_before = 0;    ///< [bytes] before the connection was there.
   bool resets_when_connected = false;  ///< `reset` was called meanwhile.
+  std::stop_token stop;                ///< Of the request; counts until 'connect'.
+  std::optional<ListenerId> callback;  ///< Given to `connect`, until it was called.
 };
 
 /// @throws SystemError for what the caller could have checked.

@@ -8,6 +8,9 @@
 #include <tuple>
 #include <utility>
 
+#include <boost/asio/bind_allocator.hpp>
+#include <boost/asio/post.hpp>
+
 #include "core/kept_options.hpp"
 #include "core/listen_session.hpp"
 #include "core/log.hpp"
@@ -16,6 +19,7 @@
 #include "core/thrown_error.hpp"
 #include "libnet/auto_select_family.hpp"
 #include "libnet/detail/receiver.hpp"
+#include "libnet/detail/recycling.hpp"
 #include "reactor/fairness.hpp"
 
 namespace libnet::core {
@@ -59,10 +63,10 @@ bool happens_once(SocketEvent event) noexcept {
   }
 }
 
-/// The library's own errors do not name the operation in their message.
-std::string log_text(const Error& error) {
-  const bool named = error.code().category() != errc_category() || error.operation().empty();
-  return (named ? "" : std::string(error.operation()) + ": ") + error.message();
+bool says_peer_is_gone(const error_code& code) noexcept {
+  using boost::system::errc::connection_reset;
+  using boost::system::errc::not_connected;
+  return code == connection_reset || code == not_connected || code == boost::system::errc::broken_pipe;
 }
 
 std::uint64_t next_id() noexcept {
@@ -84,10 +88,12 @@ Connection::Connection(std::shared_ptr<reactor::Loop> loop, std::shared_ptr<cons
 }
 
 Connection::~Connection() {
+  log_unheard();
   if (transport_) transport_->observe(nullptr);
 }
 
 void Connection::abandon() noexcept {
+  log_unheard();
   phase_ = Phase::closed;
   due_.abandon();
   if (connect_) connect_->give_up();
@@ -100,10 +106,30 @@ void Connection::abandon() noexcept {
   if (session_) session_->connection_gone(*this);
 }
 
+/// In a child process.
+error_code Connection::on_fork() {
+  const error_code of_attempts = connect_ ? connect_->after_fork() : error_code();
+  const error_code of_transport = connected() ? transport_->after_fork() : error_code();
+  if (connecting() || connected()) leave_output_to_parent();
+  return of_attempts ? of_attempts : of_transport;
+}
+
+/// Bytes are sent once: those that were queued at the fork are the parent's to send, with the end that may follow them.
+void Connection::leave_output_to_parent() {
+  if (closing_.lingers()) return enter_closing();
+  fail_writes(asio::error::operation_aborted);
+  sending_.leave_to_parent();
+  finish_waiting(Operation::Kind::end, asio::error::operation_aborted);
+  if (receiving_.has_reader() && receiving_.reader()->kind == Operation::Kind::pipe) {
+    static_cast<detail::PipeOperation&>(*receiving_.reader()).pipe->forget_shortcut();
+  }
+  mark(Due::flush);  // a drain may be due
+}
+
 // --- steps ---------------------------------------------------------------------------------------------------------
 
 void Connection::step() {
-  if (due_.take(Due::automatic_end)) end({}, nullptr);
+  if (due_.contains(Due::automatic_end) && completed_.empty()) end_behind_posted_handlers();
   deliver_all();
   if (!loop_->may_complete_more()) return;  // a read that completes has to be delivered in its step
   if (due_.take(Due::input)) handle_input();
@@ -162,7 +188,7 @@ bool Connection::deliver_next() {
   } else if (sending_.finish_is_due()) {
     deliver_finish();
   } else if (due_.take(Due::timeout)) {
-    if (idle_timer_) emit(SocketEvent::timeout);
+    if (idle_timer_ && idle_timer_->is_idle()) emit(SocketEvent::timeout);
   } else if (receiving_.end_is_due() && !receiving_.paused()) {
     deliver_end();
   } else if (due_.take(Due::error)) {
@@ -176,7 +202,14 @@ bool Connection::deliver_next() {
   return true;
 }
 
+/// Who stops the connecting before this has stopped it.
 void Connection::deliver_connect() {
+  if (connect_) {
+    if (connect_->stop.stop_requested()) return stop_connecting(asio::error::operation_aborted);
+    connect_->stop = {};
+    connect_->callback.reset();
+    finish_waiting(Operation::Kind::connect, {});
+  }
   emit(SocketEvent::connect);
   if (loop_->alive() && connected()) emit(SocketEvent::ready);
 }
@@ -197,24 +230,77 @@ void Connection::deliver_end() {
   if (!half_open_ && sending_.is_open() && connected()) due_.add(Due::automatic_end);
 }
 
+/// A fault of the program's is logged at once, if nobody hears of it. Any other error may still be heard by whoever uses the
+/// socket next.
 void Connection::deliver_error() {
-  const bool heard = outcome_.heard() || listens(index(SocketEvent::error)) || somebody_waits_for_error();
+  outcome_.note_heard_if(listens(index(SocketEvent::error)) || somebody_waits_for_error());
   const Error error = outcome_.error();
-  if (!heard) log_error([&] { return log_name() + ": unhandled error: " + log_text(error); });
+  if (error.code() == Errc::listener_threw) log_unheard();
   emit(SocketEvent::error, error);
 }
 
 void Connection::deliver_close() {
   phase_ = Phase::closed;
+  receiving_.stop_discarding();
   move_operations(waiting_, completed_, [](Operation& operation) { return operation.kind == Operation::Kind::close; });
-  finish_waiting(outcome_.code_at_close(), [](Operation& operation) {
+  const bool any = finish_waiting(outcome_.code_at_close(), [](Operation& operation) {
     if (operation.kind == Operation::Kind::pipe) return false;  // it waits for its destination
     return operation.kind != Operation::Kind::event ||
            static_cast<detail::EventOperation&>(operation).event != index(SocketEvent::close);
   });
+  outcome_.note_heard_if(any && outcome_.failed());
   emit(SocketEvent::close, outcome_.failed());
   if (!loop_->alive()) return;
   if (phase_ == Phase::closed) listeners_.clear();
+}
+
+/// Behind whatever was posted from inside 'end' or by who awaited it: a handler of that kind can still write.
+void Connection::end_behind_posted_handlers() {
+  const auto come_back = [socket = handle()] {
+    if (of(socket).loop_->alive()) of(socket).end_automatically();
+  };
+  asio::post(loop_->executor(), asio::bind_allocator(detail::RecyclingAllocator<void>(), come_back));
+  due_.take(Due::automatic_end);
+  if (automatic_end_ == AutomaticEnd::none) automatic_end_ = AutomaticEnd::promised;
+}
+
+/// What was posted by such handlers comes behind our end and before the close: it is told that both sides have ended.
+void Connection::end_automatically() {
+  if (phase_ != Phase::open || automatic_end_ == AutomaticEnd::none) return;
+  const bool makes_it = automatic_end_ == AutomaticEnd::promised && sending_.is_open();
+  automatic_end_ = makes_it ? AutomaticEnd::made : AutomaticEnd::none;
+  if (!makes_it) return mark(Due::flush);
+  end({}, nullptr);
+  try {
+    end_behind_posted_handlers();
+  } catch (const std::bad_alloc&) {
+    automatic_end_ = AutomaticEnd::none;
+  }
+}
+
+/// The program hears of the error by this operation, which gets `code`.
+void Connection::hear(const Operation& operation, const error_code& code) noexcept {
+  outcome_.note_heard_if(outcome_.failed() && code == outcome_.code() && is_heard(operation));
+}
+
+/// Completes an operation on a connection that fails or is over: it may be the first to hear why.
+void Connection::finish_late(Operation& operation, const error_code& code) {
+  hear(operation, code);
+  finish(operation, code);
+}
+
+/// An error that nobody has received goes to the log when there is nobody left who could.
+void Connection::log_unheard() noexcept try {
+  if (!outcome_.unheard()) return;
+  const Error error = outcome_.error();
+  const LogLevel level = level_of(error);
+  outcome_.note_logged();
+  if (!logs(level)) return;
+  const std::string line = log_name() + ": unhandled error: " + error.message();
+  const bool thrown = error.code() == Errc::listener_threw;
+  log(level, thrown ? LogKind::listener_threw : LogKind::socket_error, line);
+} catch (...) {
+  return;
 }
 
 // --- events and operations -----------------------------------------------------------------------------------------
@@ -222,7 +308,7 @@ void Connection::deliver_close() {
 ListenerId Connection::add_listener(SocketEvent event, std::unique_ptr<detail::Callable> listener,
                                     detail::ListenerTable::Place place, bool once) {
   if (event == SocketEvent::data && (receiving_.has_reader() || listens(receiving_kind))) {
-    throw SystemError(Error(Errc::busy, "read"));
+    throw SystemError(make_error(Errc::busy, "read"));
   }
   const ListenerId id = listeners_.add(index(event), std::move(listener), place, once);
   if (event == SocketEvent::data) receiving_.stop_discarding();
@@ -238,7 +324,7 @@ void Connection::start_wait(detail::EventOperation& operation, SocketEvent event
     operation.set_arguments(event == SocketEvent::close ? static_cast<const void*>(&had_error) : &nothing);
     finish(operation, {});
   } else if (phase_ == Phase::closed) {
-    finish(operation, outcome_.code_when_failed());
+    finish_late(operation, outcome_.code_when_over());
   } else {
     wait(operation);
     if (event == SocketEvent::end) mark(Due::input);  // of a half-open socket nobody may have looked for it so far
@@ -268,8 +354,8 @@ void Connection::cancel(Operation& operation, asio::cancellation_type type, erro
   if (operation.kind == Operation::Kind::write) {
     return cancel_write(static_cast<detail::WriteOperation&>(operation), type, reason);
   }
-  if (!contains(waiting_, operation)) return;
-  if (operation.kind == Operation::Kind::connect) return fail(make_error(reason, "connect"));
+  if (stop_telling(operation, reason)) return;
+  if (operation.kind == Operation::Kind::connect) return stop_connecting(reason);
   OperationList::remove(operation);
   if (operation.kind == Operation::Kind::pipe) {
     return finish_pipe(static_cast<detail::PipeOperation&>(operation), reason);
@@ -288,19 +374,23 @@ ConnectState& Connection::connect_state() {
 void Connection::connect(detail::ConnectRequest request, bool half_open_by_default) {
   if (!request.bound && phase_ == Phase::fresh && connect_) request.bound = connect_->source;
   prefer_source_family(request);
-  const auto refuse = [](error_code code) { throw SystemError(Error(code, "connect")); };
+  const auto refuse = [this](error_code code) { throw SystemError(make_error(code, "connect")); };
   if (phase_ == Phase::connecting || connected()) refuse(Errc::already_connected);
-  if (phase_ == Phase::closing) refuse(outcome_.code_when_over());
+  if (phase_ == Phase::closing) refuse(outcome_.destroyed() ? Errc::destroyed : Errc::closed);
   check_connect_request(request);
   if (!request.auto_select_family) request.auto_select_family = default_auto_select_family();
   const auto time = request.attempt_timeout.value_or(default_auto_select_family_attempt_timeout());
   request.attempt_timeout = std::max(time, shortest_attempt);
   ConnectState& state = connect_state();
   if (request.bound) state.source = request.bound;
+  const std::stop_token stop = request.stop;
   state.connector = std::make_unique<Connector>(loop_, std::move(request), options().block_list,
                                                 static_cast<Connector::Client&>(*this));
   state.attempted.clear();
   state.resets_when_connected = false;
+  state.stop = stop;
+  state.callback.reset();
+  log_unheard();
   half_open_ = options().allow_half_open.value_or(half_open_by_default);
   outcome_ = {};
   transport_.reset();
@@ -308,6 +398,8 @@ void Connection::connect(detail::ConnectRequest request, bool half_open_by_defau
   receiving_.reset();
   closing_.reset();
   happened_ = 0;
+  due_.abandon();
+  automatic_end_ = AutomaticEnd::none;
   phase_ = Phase::connecting;
   touch();
   wake();
@@ -345,13 +437,16 @@ void Connection::tell(const Connector::AttemptTimedOut& attempt) {
   emit(SocketEvent::connection_attempt_timeout, attempt.address);
 }
 
-void Connection::tell(const Error& failure) { fail(failure); }
+void Connection::tell(const Error& failure) {
+  connect_->stop.stop_requested() ? stop_connecting(asio::error::operation_aborted) : fail(failure);
+}
 
 void Connection::tell(Connector::Connected& transport) {
   connect_->connector.reset();
+  connect_->written_before = bytes_written();
   opened(std::move(transport));
-  finish_waiting(Operation::Kind::connect, {});
   if (!connect_->resets_when_connected) return;
+  finish_waiting(Operation::Kind::connect, {});
   due_.take(Due::connect);
   if (!transport_->can_reset()) return fail_now(make_error(Errc::invalid_handle, "reset"));
   reset();
@@ -367,9 +462,22 @@ void Connection::opened(std::unique_ptr<transport::Transport> transport) {
   options_.apply(*transport_);
   touch();
   if (closing_.lingers()) restart_linger_time();
+  if (closing_.lingers() && others_go_on()) sending_.leave();
   mark(Due::connect);
   mark(Due::input);
   mark(Due::flush);
+}
+
+/// The system may have connected already: nobody knows of it.
+void Connection::stop_connecting(const error_code& reason) {
+  due_.take(Due::connect);
+  const auto remote = remote_address();
+  fail_now(described(reason, {.operation = "connect", .remote_address = remote ? &*remote : nullptr}));
+}
+
+void Connection::prepare_to_adopt() {
+  connect_state();
+  wake();
 }
 
 void Connection::adopt(std::unique_ptr<transport::Transport> transport) { opened(std::move(transport)); }
@@ -391,7 +499,7 @@ error_code Connection::replace_transport(std::unique_ptr<Replacement> replacemen
 
 /// All that was written before has left. False if that was the end of the connection.
 bool Connection::replace_now() {
-  const std::unique_ptr<Replacement> replacement = sending_.pass_barrier();
+  const std::unique_ptr<Replacement> replacement = sending_.pass_barrier(*transport_);
   transport_->observe(nullptr);
   Error failure;
   try {
@@ -418,15 +526,24 @@ transport::Progress Connection::progress() const noexcept {
 
 /// Whether the operation becomes the reader; if not, it was completed.
 bool Connection::accept_reader(Operation& operation) {
+  if (!may_still_read()) {
+    read_late(operation);
+    return false;
+  }
   if (receiving_.has_reader() || listeners_consume()) {
     finish(operation, Errc::busy);
     return false;
   }
   receiving_.end_lease();
-  if (may_still_read()) return true;
-  const error_code code = outcome_.code_of_late_read(receiving_.is_open());
-  code == asio::error::eof ? reader_at_end(operation) : finish(operation, code);
-  return false;
+  return true;
+}
+
+/// Whoever else consumes, or did: there is nothing left to be shared.
+void Connection::read_late(Operation& operation) {
+  receiving_.end_lease();
+  const bool ended = receiving_.end_is_told() || (!receiving_.is_open() && !outcome_.failed());
+  const error_code code = outcome_.code_of_late_read(ended);
+  code == asio::error::eof ? reader_at_end(operation) : finish_late(operation, code);
 }
 
 bool Connection::may_still_read() const noexcept {
@@ -435,20 +552,19 @@ bool Connection::may_still_read() const noexcept {
 }
 
 void Connection::start_read(detail::ReadOperation& operation) {
-  if (accept_reader(operation)) begin_reading(operation);
+  if (accept_reader(operation)) begin_reading(operation, receiving_.has_put_back());
 }
 
 void Connection::start_read_some(detail::ReadSomeOperation& operation) {
   if (operation.buffers.total == 0 && !destroyed()) return finish(operation, {});
-  if (!accept_reader(operation)) return;
-  receiving_.release_held();
-  begin_reading(operation);
+  if (accept_reader(operation)) begin_reading(operation, receiving_.has_kept(Receiving::Consumer::read_some));
 }
 
-void Connection::begin_reading(Operation& operation) {
+/// @param kept  Bytes that were received before are for it.
+void Connection::begin_reading(Operation& operation, bool kept) {
   watch_operation(operation, *this, *loop_);
   receiving_.set_reader(operation);
-  if (receiving_.has_put_back() || (transport_ && transport_->ready_to_read())) mark(Due::input);
+  if (kept || (transport_ && transport_->ready_to_read())) mark(Due::input);
   if (!counted()) wake();
 }
 
@@ -458,9 +574,10 @@ void Connection::pause() {
   wake();
 }
 
+/// What is thrown away because nobody consumes is that of one connection.
 void Connection::resume() {
   if (closing_.lingers()) return;
-  listeners_consume() || receiving_.has_reader() ? receiving_.flow_freely() : receiving_.discard();
+  listeners_consume() || receiving_.has_reader() || destroyed() ? receiving_.flow_freely() : receiving_.discard();
   mark(Due::input);
 }
 
@@ -475,7 +592,7 @@ void Connection::set_encoding(Encoding encoding) {
 }
 
 ListenerId Connection::start_receiving(std::unique_ptr<detail::Callable> receiver, bool may_lack_memory) {
-  if (receiving_.has_reader() || listens(index(SocketEvent::data))) throw SystemError(Error(Errc::busy, "read"));
+  if (receiving_.has_reader() || listens(index(SocketEvent::data))) throw SystemError(make_error(Errc::busy, "read"));
   detail::Reception first;
   const std::tuple<detail::Reception*> arguments(&first);
   receiver->call(&arguments);
@@ -485,7 +602,6 @@ ListenerId Connection::start_receiving(std::unique_ptr<detail::Callable> receive
   const ListenerId added =
       listeners_.add(receiving_kind, std::move(receiver), detail::ListenerTable::Place::back, false);
   receiving_.set_receiver(added, first.memory);
-  receiving_.release_held();
   mark(Due::input);
   listeners_.remove(replaced);
   return added;
@@ -493,8 +609,9 @@ ListenerId Connection::start_receiving(std::unique_ptr<detail::Callable> receive
 
 /// While a replacement is due nothing is read: what comes now is for the new transport.
 void Connection::handle_input() {
-  if (!connected() || !receiving_.is_open() || sending_.has_barrier()) return;
-  if (closing_.lingers()) return discard_input();
+  if (!connected() || sending_.has_barrier()) return;
+  if (!receiving_.is_open()) return watch_behind_end();
+  if (closing_.lingers()) return sending_.is_leaving() ? static_cast<void>(0) : discard_input();
   const auto consumer = receiving_.consumer(listens(index(SocketEvent::data)), listens(receiving_kind));
   consumer != Receiving::Consumer::nobody ? read_once(consumer) : watch_input();
 }
@@ -504,7 +621,7 @@ void Connection::read_once(Receiving::Consumer consumer) {
   using Consumer = Receiving::Consumer;
   const bool by_listeners = consumer == Consumer::listeners || consumer == Consumer::discarded;
   if (receiving_.has_put_back() && by_listeners) return deliver_put_back();
-  if (!receiving_.has_put_back() && !may_have_input()) return;
+  if (!may_have_input() && !receiving_.has_kept(consumer)) return;
   if (phase_ == Phase::failing) closing_.stop_time();  // somebody consumes
   const std::uint64_t before = bytes_read();
   switch (consumer) {
@@ -596,20 +713,30 @@ void Connection::watch_input() {
       break;
     case Waiting::end:
       if (phase_ == Phase::failing) return input_ended();
-      if (!receiving_.paused() && (!half_open_ || somebody_hears_the_end())) input_ended();
+      if (!receiving_.paused() && (!half_open_ || somebody_hears_the_end())) return input_ended();
+      if (const error_code code = transport_->error_behind_end()) input_failed(code);
       break;
     case Waiting::error: input_failed(peek.error); break;
   }
+}
+
+/// Behind the peer's end an error may still come. It is none any more when our side has ended, or is about to.
+void Connection::watch_behind_end() {
+  const bool ends_by_itself = !half_open_ && receiving_.has_ended();
+  if (phase_ != Phase::open || !sending_.is_open() || ends_by_itself) return;
+  if (const error_code code = transport_->error_behind_end()) input_failed(code);
 }
 
 void Connection::input_ended() {
   if (receiving_.flush_held()) return mark(Due::input);
   if (phase_ == Phase::failing) return enter_closing();  // an error never becomes a clean end
   receiving_.end();
+  mark(Due::input);
   if (receiving_.has_reader()) reader_at_end(receiving_.take_reader());
 }
 
 void Connection::reader_at_end(Operation& operation) {
+  receiving_.note_end_known();
   if (operation.kind == Operation::Kind::pipe) return end_pipe(static_cast<detail::PipeOperation&>(operation));
   finish(operation, operation.kind == Operation::Kind::read_some ? asio::error::eof : error_code());
 }
@@ -645,22 +772,24 @@ void Connection::discard_input() {
 // --- the source of a pipe ------------------------------------------------------------------------------------------
 
 error_code Connection::refuse_pipe(const Socket& destination) const {
-  if (receiving_.has_reader() || listeners_consume()) return Errc::busy;
+  if (may_still_read() && (receiving_.has_reader() || listeners_consume())) return Errc::busy;
   return destination.get_executor() == loop_->executor() ? error_code() : error_code(Errc::invalid_argument);
 }
 
 void Connection::start_pipe(detail::PipeOperation& operation, const Socket& destination, const PipeOptions& options) {
   if (const error_code code = refuse_pipe(destination)) return finish(operation, code);
   operation.pipe.reset(new detail::Pipe(*this, operation, destination, options));
-  if (const error_code code = of(destination).refusal()) return finish_pipe(operation, code);
+  if (const error_code code = of(destination).refusal()) {
+    of(destination).hear(operation, code);
+    return finish_pipe(operation, code);
+  }
   if (receiving_.paused()) receiving_.flow_freely();  // or its end would never be told
   if (!accept_reader(operation)) {
-    if (contains(waiting_, operation)) watch_operation(operation, *this, *loop_);
+    if (operation.waits) watch_operation(operation, *this, *loop_);
     return;
   }
   of(destination).tell_when_writable(*operation.pipe);
-  receiving_.release_held();
-  begin_reading(operation);
+  begin_reading(operation, receiving_.has_kept(Receiving::Consumer::pipe));
 }
 
 void Connection::unpipe() {
@@ -705,11 +834,14 @@ void Connection::watch_unread() {
   const transport::Peek peek = transport_->peek_end();
   if (peek.waiting == transport::Waiting::error) return input_failed(peek.error);
   if (peek.waiting == transport::Waiting::nothing) static_cast<void>(transport_->ready_to_read());
+  if (peek.waiting != transport::Waiting::end) return;
+  if (const error_code code = transport_->error_behind_end()) input_failed(code);
 }
 
 /// The source has ended: what is left to wait for is that all has left the destination, and its end with it.
 void Connection::end_pipe(detail::PipeOperation& operation) {
   detail::Pipe& pipe = *operation.pipe;
+  operation.waits = true;
   waiting_.push_back(operation);
   if (const error_code code = pipe.refusal()) return finish_pipe(operation, code);
   if (pipe.ends_destination()) pipe.destination().end({}, nullptr);
@@ -744,17 +876,17 @@ bool Connection::break_pipes() {
 
 /// What a pipe passes on is no write of the user's: it asks for no 'drain'.
 void Connection::take_over(std::span<const std::byte> bytes) {
-  if (bytes.size() >= large_write && may_write_through()) {
+  if (bytes.size() >= large_write && may_write_through(bytes.size())) {
     write_through(bytes, nullptr);
   } else {
     sending_.append_copy(bytes);
   }
-  send_soon();
+  send_soon(false);
 }
 
 void Connection::take_over(std::shared_ptr<transport::KernelPipe> pipe) {
   sending_.append_piped(std::move(pipe));
-  send_soon();
+  send_soon(false);
 }
 
 // --- writing -------------------------------------------------------------------------------------------------------
@@ -767,15 +899,22 @@ error_code Connection::refusal() const noexcept {
   return receiving_.has_ended() ? broken_pipe() : error_code(Errc::write_after_end);
 }
 
+/// A write that ends the connection completes behind those before it, which get their chance first.
 void Connection::refused(detail::WriteOperation* operation) {
   const error_code code = refusal();
-  const bool ends_connection =
-      (phase_ == Phase::open || phase_ == Phase::connecting) && !sending_.is_open() && !closing_.lingers();
-  if (operation != nullptr) finish(*operation, code);
-  if (!ends_connection) return;
-  outcome_.note_heard_if(operation != nullptr);
-  const bool both_ended = code == broken_pipe();
-  fail(make_error(code, "write", both_ended ? "this socket has been ended by the other party" : ""));
+  if (refusal_ends_connection()) {
+    if (may_offer()) send_now();
+    outcome_.note_heard_if(operation != nullptr && !outcome_.failed());
+    const bool both_ended = code == broken_pipe();
+    fail(make_error(code, "write", both_ended ? "this socket has been ended by the other party" : ""));
+  }
+  if (operation != nullptr) finish_late(*operation, code);
+}
+
+/// So does a write on a socket that was never connected.
+bool Connection::refusal_ends_connection() const noexcept {
+  if (phase_ == Phase::fresh) return true;
+  return (phase_ == Phase::open || phase_ == Phase::connecting) && !sending_.is_open() && !closing_.lingers();
 }
 
 /// The queue is full: the write fails, and may be tried again after 'drain'; or the connection does.
@@ -786,7 +925,8 @@ void Connection::overflow(Operation* operation) {
   } else {
     sending_.owe_drain();
     if (operation == nullptr) {
-      log_warning(log_name() + ": a write was dropped, max_buffered bytes are queued");
+      log(LogLevel::warning, LogKind::dropped_write,
+          [&] { return log_name() + ": a write was dropped, max_buffered bytes are queued"; });
     }
   }
   if (operation != nullptr) finish(*operation, Errc::overflow);
@@ -796,20 +936,20 @@ void Connection::overflow(Operation* operation) {
 void Connection::refuse_invalid(Operation* operation, const char* verb) {
   const bool throws = operation == nullptr || operation->is_callback;
   if (!throws) return finish(*operation, Errc::invalid_argument);
-  throw SystemError(Error(Errc::invalid_argument, verb));
+  throw SystemError(make_error(Errc::invalid_argument, verb));
 }
 
 bool Connection::write(Payload&& data, detail::WriteOperation* operation, Views views) {
   if (!data.valid() || !accepts_writes() || full()) return refuse_write(data, operation);
   if (operation != nullptr) watch_operation(*operation, *this, *loop_);
-  if (data.size() >= large_write && data.is_view() && views == Views::copied && may_write_through()) {
-    write_through(data.view(), operation);
-    return has_room_after_write();
-  }
   const std::uint64_t begin = sending_.appended();
-  sending_.append(std::move(data), views);
-  if (operation != nullptr) sending_.await_bytes(*operation, begin);
-  return has_room_after_write();
+  if (data.size() >= large_write && data.is_view() && views == Views::copied && may_write_through(data.size())) {
+    write_through(data.view(), operation);
+  } else {
+    sending_.append(std::move(data), views);
+    if (operation != nullptr) sending_.await_bytes(*operation, begin, sending_.appended());
+  }
+  return has_room_after_write(begin);
 }
 
 /// Always false: what `write` then returns.
@@ -830,47 +970,67 @@ void Connection::start_write_some(detail::WriteOperation& operation, const detai
   watch_operation(operation, *this, *loop_);
   const std::uint64_t begin = sending_.appended();
   sending_.append_borrowed(buffers);
-  sending_.await_bytes(operation, begin);
-  has_room_after_write();
+  sending_.await_bytes(operation, begin, sending_.appended());
+  has_room_after_write(begin);
 }
 
-bool Connection::may_write_through() const {
-  return first_of_step() && can_send() && sending_.is_bare() && transport_->ready_to_write();
+bool Connection::may_write_through(std::size_t size) const {
+  const bool at_once = first_of_step() || size >= options().high_water_mark;
+  return at_once && can_send() && sending_.is_bare() && transport_->ready_to_write();
 }
 
-/// Offers a large first write to the transport at once: what the transport takes need not be copied.
+/// Offers a large write to the transport at once: what the transport takes need not be copied.
 void Connection::write_through(std::span<const std::byte> bytes, detail::WriteOperation* operation) {
   const std::uint64_t begin = sending_.appended();
   const transport::Result result = sending_.write_through(*transport_, bytes);
-  if (operation != nullptr) sending_.await_bytes(*operation, begin);
+  if (operation != nullptr) sending_.await_bytes(*operation, begin, begin + bytes.size());
   if (result.bytes != 0) note_moved_output();
   if (result.status == transport::Status::error) output_failed(result.error);
 }
 
-/// Sees to it that what was written leaves; tells whether there is room for more.
-bool Connection::has_room_after_write() {
-  send_soon();
-  const std::size_t waiting = buffered();
-  const std::size_t mark = options().high_water_mark;
-  if (waiting == 0 || waiting < mark || buffered_in_user_space() < mark) return true;
+/// Sees to it that what was written since `begin` leaves; tells whether there is room for more.
+bool Connection::has_room_after_write(std::uint64_t begin) {
+  const bool below_mark = buffered() < options().high_water_mark;
+  send_soon(!below_mark && reaches_mark(begin));
+  if (below_mark || buffered() == 0 || buffered_in_user_space() < options().high_water_mark) return true;
   sending_.owe_drain();
   return false;
 }
 
-/// With the end of the step; at once what is large.
-inline void Connection::send_soon() {
+/// Whether what was written since `begin` has brought the queue from below the mark to it: the kernel may still have room.
+bool Connection::reaches_mark(std::uint64_t begin) const noexcept {
+  const std::size_t waiting = buffered_in_user_space();
+  const std::uint64_t written = sending_.appended() - begin;
+  const std::size_t high_water_mark = options().high_water_mark;
+  return waiting >= high_water_mark && waiting < high_water_mark + written;
+}
+
+/// With the end of the step; at once if that is wanted, or if it is large and the first.
+inline void Connection::send_soon(bool at_once) {
   touch();
-  if (!first_of_step()) return;
-  if (sending_.queued() >= large_write && can_send()) send_now();
+  if (!at_once && !first_of_step()) return;
+  if ((at_once || sending_.queued() >= large_write) && can_send()) send_now();
   mark(Due::flush);
 }
 
-/// One gathered write.
+/// All that is queued, once.
 void Connection::send_now() {
   error_code error;
-  const Sending::Flushed flushed = sending_.flush(*transport_, 1, error);
+  const Sending::Flushed flushed = sending_.offer(*transport_, error);
   if (flushed.moved) note_moved_output();
   if (flushed.failed) output_failed(error);
+}
+
+/// Whether something may wait that was accepted while the connection could send it: that is owed one try.
+bool Connection::may_offer() const noexcept {
+  const std::uint64_t written_before = connect_ ? connect_->written_before : 0;
+  return can_send() && !sending_.is_aborted() && bytes_written() != written_before;
+}
+
+/// Before the program cuts the connection. How that goes makes no difference any more.
+void Connection::offer_last() {
+  error_code ignored;
+  if (may_offer()) sending_.offer(*transport_, ignored);
 }
 
 void Connection::flush() {
@@ -900,14 +1060,15 @@ void Connection::complete_writes() {
 }
 
 void Connection::note_drained() {
-  if (!sending_.take_drain(options().low_water_mark)) return;
+  const bool keeps = sending_.unsent() != 0 && transport_->ready_to_write();
+  if (!sending_.take_drain(options().low_water_mark, keeps)) return;
   if (sending_.is_open()) mark(Due::drain);
   finish_waiting(Operation::Kind::drain, {});
 }
 
 void Connection::start_drain(detail::VoidOperation& operation) {
-  if (destroyed()) return finish(operation, outcome_.code_when_over());
-  if (phase_ == Phase::failing) return finish(operation, outcome_.code());
+  if (destroyed()) return finish_late(operation, outcome_.code_when_over());
+  if (phase_ == Phase::failing) return finish_late(operation, outcome_.code());
   const bool flushing = sending_.is_ending() && buffered() != 0;
   if (!sending_.owes_drain() && !flushing) return finish(operation, {});
   sending_.owe_drain();
@@ -955,17 +1116,21 @@ void Connection::end(Payload&& data, detail::VoidOperation* operation) {
   if (sending_.is_open() && !destroyed() && phase_ != Phase::failing) sending_.end();
   mark(Due::flush);
   if (operation == nullptr) return;
-  if (destroyed()) return finish(*operation, outcome_.code_of_late_end());
-  if (phase_ == Phase::failing) return finish(*operation, outcome_.code());
+  if (destroyed()) return finish_late(*operation, outcome_.code_of_late_end());
+  if (phase_ == Phase::failing) return finish_late(*operation, outcome_.code());
   if (sending_.end_is_sent()) return finish(*operation, {});
   wait(*operation);
 }
 
-/// After a reset the system knows no connection to shut down; the reset itself is the better story.
+/// After a reset the system knows no connection to shut down; the reset itself is the better story. A peer that has ended
+/// and is gone does not miss our end, if all else is on its way.
 void Connection::send_end() {
+  if (sending_.is_leaving()) return sending_.has_left() ? enter_closing() : static_cast<void>(0);
   if (const error_code code = sending_.send_end(*transport_)) {
     const transport::Peek peek = transport_->peek_end();
-    return output_failed(peek.waiting == transport::Waiting::error ? peek.error : code);
+    const error_code failure = peek.waiting == transport::Waiting::error ? peek.error : code;
+    const bool moot = receiving_.has_ended() && buffered() == 0 && says_peer_is_gone(failure);
+    if (!moot) return output_failed(failure);
   }
   if (!sending_.take_end_sent()) return;
   finish_waiting(Operation::Kind::end, {});
@@ -999,10 +1164,16 @@ void Connection::fail_now(const Error& error) {
   if (phase_ == Phase::failing) enter_closing();
 }
 
-/// What was about to be told is not told any more: after `destroy()` only 'error' and 'close' come.
+/// Of a connection that failed before, whoever asks later is told of this in place of the error. One that closed by itself
+/// cannot be destroyed any more.
 void Connection::destroy(const Error& error) {
-  if (destroyed()) return;
-  outcome_.note_destroyed();
+  if (!destroyed() || outcome_.failed()) outcome_.note_destroyed();
+  if (!destroyed()) cut(error);
+}
+
+/// What was about to be told is not told any more: only 'error' and 'close' come.
+void Connection::cut(const Error& error) {
+  offer_last();
   if (error) outcome_.keep(error);
   const error_code aborted = outcome_.code_in_flight();
   const bool unconnected = phase_ == Phase::connecting && !outcome_.failed();
@@ -1017,14 +1188,17 @@ void Connection::destroy(const Error& error) {
 }
 
 void Connection::listener_threw(std::exception_ptr exception) noexcept {
-  const Error error = described(Errc::listener_threw, {.operation = "listener", .exception = &exception});
+  const auto remote = remote_address();
+  const Error error =
+      described(Errc::listener_threw,
+                {.operation = "listener", .remote_address = remote ? &*remote : nullptr, .exception = &exception});
   const bool reported = session_ && session_->report_handler_error(handle(), exception);
   if (destroyed()) {
-    if (!reported) log_error([&] { return log_name() + ": " + error.message(); });
+    if (!reported) log(LogLevel::error, LogKind::listener_threw, [&] { return log_name() + ": " + error.message(); });
     return;
   }
   outcome_.note_heard_if(reported);
-  destroy(error);
+  cut(error);
 }
 
 void Connection::handler_returned() noexcept try { destroy_soon(); } catch (const std::bad_alloc&) {
@@ -1042,13 +1216,18 @@ void Connection::handler_failed(const std::exception_ptr& exception) noexcept {
   }
 }
 
+/// Whether the end of the connection, and what still comes, are another process's business: nobody has ended it here.
+bool Connection::others_go_on() const noexcept { return transport_ && transport_->is_inherited(); }
+
 /// Flushes, ends, discards what still comes, closes.
 void Connection::linger() {
   if (destroyed() || closing_.lingers()) return;
   closing_.linger(*this, bytes_read());
   receiving_.flow_freely();
   if (receiving_.has_reader()) complete_reader(asio::error::operation_aborted);
-  end({}, nullptr);
+  const bool ends = sending_.is_ending() && !sending_.end_is_sent();
+  connected() && others_go_on() && !ends ? sending_.leave() : end({}, nullptr);
+  mark(Due::flush);
   restart_linger_time();
   if (sending_.end_is_sent()) closing_.note_end_sent(bytes_read());
   mark(Due::input);
@@ -1073,6 +1252,7 @@ void Connection::reset() {
   if (phase_ == Phase::connecting) {
     connect_->resets_when_connected = true;
   } else if (connected()) {
+    offer_last();
     sending_.abort();
     destroy({});
   }
@@ -1081,12 +1261,14 @@ void Connection::reset() {
 /// Both sides have ended, and everybody knows.
 void Connection::close_if_done() {
   if (!loop_->alive() || phase_ != Phase::open || !completed_.empty()) return;
+  if (automatic_end_ == AutomaticEnd::made) return;
   if (receiving_.has_ended() && sending_.has_finished()) enter_closing();
 }
 
 void Connection::enter_closing() {
   const error_code code = outcome_.code_in_flight();
   phase_ = Phase::closing;
+  forget_callbacks();
   if (connect_) connect_->give_up();
   idle_timer_.reset();
   closing_.stop_time();
@@ -1108,6 +1290,13 @@ void Connection::enter_closing() {
   if (!in_step()) wake_last();
 }
 
+/// Listeners that calls brought go with the connection for which they were brought.
+void Connection::forget_callbacks() {
+  if (connect_ && connect_->callback) listeners_.remove(*std::exchange(connect_->callback, std::nullopt));
+  if (!idle_timer_) return;
+  for (const ListenerId id : std::exchange(idle_timer_->callbacks, {})) listeners_.remove(id);
+}
+
 void Connection::close_transport() noexcept {
   sending_.detach();
   if (!transport_) return;
@@ -1119,7 +1308,7 @@ void Connection::close_transport() noexcept {
 
 void Connection::on_linger_time_up() {
   if (phase_ == Phase::open && !sending_.end_is_sent() && buffered() != 0) {
-    sending_.abort();  // bytes are lost: say so, and let no peer take the end for the whole
+    if (!sending_.is_leaving()) sending_.abort();  // bytes are lost: let no peer take the end for the whole
     fail_now(make_error(Errc::timed_out, "write"));
   } else if (connected()) {
     enter_closing();
@@ -1171,8 +1360,12 @@ int Connection::native_handle() const noexcept {
   return connect_ && connect_->source ? connect_->source->native_handle() : -1;
 }
 
+/// What came too late says what it came too late for.
 Error Connection::describe(const error_code& code, Operation::Kind kind) const {
-  return outcome_.failed() && outcome_.code() == code ? outcome_.error() : make_error(code, name_of(kind));
+  if (outcome_.failed() && outcome_.code() == code) return outcome_.error();
+  const Error error = make_error(code, name_of(kind));
+  if (!outcome_.failed() || code != Errc::closed) return error;
+  return make_error(code, name_of(kind), error.message() + ": " + outcome_.error().message());
 }
 
 /// The message of a failed connect names a local address that was bound by request; nothing else is known before.

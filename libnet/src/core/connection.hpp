@@ -61,6 +61,8 @@ class Connection final : public EventSource,
 
   /// @name Transports
   /// @{
+  /// What of taking something over can fail: after this neither `adopt` nor `connect_from` does.
+  void prepare_to_adopt();
   /// Takes over a transport that is connected.
   void adopt(std::unique_ptr<transport::Transport> transport);
   /// Takes over an accepted transport: counted by `session` until it closes.
@@ -84,9 +86,14 @@ class Connection final : public EventSource,
 
   /// @name Connecting
   /// @{
-  /// The next connect() uses this socket.
-  void connect_from(const BoundSocket& source) { connect_state().source = source; }
+  /// The next connect() uses this socket. After `prepare_to_adopt`: until then there is nothing to do.
+  void connect_from(const BoundSocket& source) {
+    connect_state().source = source;
+    sleep();
+  }
   void connect(detail::ConnectRequest request, bool half_open_by_default);
+  /// It goes with this attempt to connect.
+  void remember_connect_listener(ListenerId id) { connect_state().callback = id; }
   void start_connect(detail::VoidOperation& operation, const detail::ConnectRequest& request);
   /// @}
 
@@ -176,7 +183,7 @@ class Connection final : public EventSource,
   Phase phase() const noexcept { return phase_; }
   ReadyState ready_state() const noexcept;
   bool connecting() const noexcept { return phase_ == Phase::connecting; }
-  bool readable() const noexcept { return !destroyed() && !receiving_.has_ended(); }
+  bool readable() const noexcept { return !destroyed() && !receiving_.end_is_told(); }
   bool writable() const noexcept { return !destroyed() && phase_ != Phase::failing && sending_.is_open(); }
   bool destroyed() const noexcept { return phase_ == Phase::closing || phase_ == Phase::closed; }
   bool connected() const noexcept { return phase_ == Phase::open || phase_ == Phase::failing; }
@@ -201,12 +208,19 @@ class Connection final : public EventSource,
   /// @}
 
  private:
+  /// How far the end is that a socket makes by itself because its peer has ended.
+  enum class AutomaticEnd : std::uint8_t {
+    none,
+    promised,  ///< Handlers that were posted before come first.
+    made,      ///< Handlers that those have posted come before the close.
+  };
+
   /// What the next step does or delivers. The order of delivery is that of `deliver_next`.
   enum class Due : std::uint8_t {
     connect,
     drain,
     timeout,
-    automatic_end,  // one turn after 'end'
+    automatic_end,  // 'end' was told
     input,
     error,
     close,
@@ -229,6 +243,8 @@ class Connection final : public EventSource,
   bool at_rest() const noexcept override { return phase_ == Phase::fresh || phase_ == Phase::closed; }
   bool counts_as_work() const noexcept override;
   void abandon() noexcept override;
+  error_code on_fork() override;
+  void leave_output_to_parent();
   void cancel(Operation& operation, asio::cancellation_type type, error_code reason) override;
   void on_transport_ready() override { mark(Due::input); }
   void mark(Due due) {
@@ -249,12 +265,17 @@ class Connection final : public EventSource,
   void deliver_finish();
   void deliver_error();
   void deliver_close();
+  void end_behind_posted_handlers();
+  void end_automatically();
   template <class... Arguments>
   void emit(SocketEvent event, const Arguments&... arguments) {
     EventSource::emit(index(event), arguments...);
   }
   bool finish_waiters(const error_code& result);
   bool somebody_waits_for_error();
+  void hear(const Operation& operation, const error_code& code) noexcept;
+  void finish_late(Operation& operation, const error_code& code);
+  void log_unheard() noexcept;
 
   // Connecting
   ConnectState& connect_state();
@@ -267,13 +288,15 @@ class Connection final : public EventSource,
   void tell(Connector::Connected& transport);
   void tell(const Error& failure);
   void opened(std::unique_ptr<transport::Transport> transport);
+  void stop_connecting(const error_code& reason);
   bool replace_now();
 
   // Reading
   bool listeners_consume() const noexcept { return listens(index(SocketEvent::data)) || listens(receiving_kind); }
   bool accept_reader(Operation& operation);
   bool may_still_read() const noexcept;
-  void begin_reading(Operation& operation);
+  void read_late(Operation& operation);
+  void begin_reading(Operation& operation, bool kept);
   void handle_input();
   void read_once(Receiving::Consumer consumer);
   void deliver_put_back();
@@ -286,6 +309,7 @@ class Connection final : public EventSource,
   void discard_input();
   bool may_have_input();
   void watch_input();
+  void watch_behind_end();
   void after_read(const transport::Result& result);
   void input_ended();
   void input_failed(const error_code& code);
@@ -310,13 +334,17 @@ class Connection final : public EventSource,
     return buffered() >= most && buffered_in_user_space() >= most;
   }
   void refused(detail::WriteOperation* operation);
+  bool refusal_ends_connection() const noexcept;
   void overflow(Operation* operation);
   bool refuse_write(const Payload& data, detail::WriteOperation* operation);
-  bool may_write_through() const;
+  bool may_write_through(std::size_t size) const;
   void write_through(std::span<const std::byte> bytes, detail::WriteOperation* operation);
-  bool has_room_after_write();
-  void send_soon();
+  bool has_room_after_write(std::uint64_t begin);
+  bool reaches_mark(std::uint64_t begin) const noexcept;
+  void send_soon(bool at_once);
   void send_now();
+  bool may_offer() const noexcept;
+  void offer_last();
   bool can_send() const noexcept { return phase_ == Phase::open && !sending_.is_corked(); }
   /// No write waits for the flush of this step: later ones join the first, whatever their size.
   bool first_of_step() const noexcept { return !due_.contains(Due::flush); }
@@ -332,7 +360,10 @@ class Connection final : public EventSource,
 
   // Ending
   void fail_now(const Error& error);
+  void cut(const Error& error);
+  void forget_callbacks();
   void linger();
+  bool others_go_on() const noexcept;
   void close_if_done();
   void enter_closing();
   void close_transport() noexcept;
@@ -355,10 +386,11 @@ class Connection final : public EventSource,
   Error transport_error(const error_code& code, Operation::Kind kind) const noexcept;
 
   std::unique_ptr<transport::Transport> transport_;
-  [[no_unique_address]] Outcome outcome_;  // the next three lie in its padding
+  [[no_unique_address]] Outcome outcome_;  // the next four lie in its padding
   Phase phase_ = Phase::fresh;
   bool half_open_;
   DueSet<Due> due_;
+  AutomaticEnd automatic_end_ = AutomaticEnd::none;
   Sending sending_;
   [[no_unique_address]] Receiving receiving_;  // the next one lies in its padding
   std::uint32_t close_round_ = 0;              // of the loop, in which closing began

@@ -15,10 +15,7 @@ namespace asio = boost::asio;
 namespace {
 
 Error ip_blocked(const SocketAddress& address) {
-  const error_code code = Errc::ip_blocked;
-  return Error(
-      code,
-      ErrorInfo{.operation = "connect", .remote_address = &address, .text = code.message() + ": " + address.address()});
+  return Error(Errc::ip_blocked, ErrorInfo{.operation = "connect", .remote_address = &address});
 }
 
 }  // namespace
@@ -40,7 +37,7 @@ Connector::Connector(std::shared_ptr<reactor::Loop> loop, detail::ConnectRequest
     : loop_(std::move(loop)), request_(std::move(request)), blocked_(blocked), client_(client) {
   if (request_.timeout.count() > 0) {
     time_limit_ = std::make_unique<TimeLimit>(*this);
-    loop_->start(*time_limit_, loop_->precise_now() + request_.timeout);
+    loop_->start(*time_limit_, reactor::later(loop_->precise_now(), request_.timeout));
   }
   loop_->schedule(*this);
 }
@@ -65,6 +62,18 @@ Connector::News Connector::take_news() noexcept {
   News news = std::move(news_.front());
   news_.pop_front();
   return news;
+}
+
+error_code Connector::after_fork() {
+  error_code failure;
+  const auto note = [&failure](const error_code& code) {
+    if (!failure) failure = code;
+  };
+  for (const Running& running : running_) note(running.attempt->after_fork());
+  for (News& news : news_) {
+    if (auto* connected = std::get_if<Connected>(&news)) note((*connected)->after_fork());
+  }
+  return failure;
 }
 
 void Connector::tell(News news) {
@@ -105,7 +114,9 @@ void Connector::begin() {
   if (request_.stop.stop_possible()) {
     stop_.emplace(*loop_, request_.stop, [this] { guarded([this] { give_up(asio::error::operation_aborted); }); });
   }
-  if (!request_.port) {
+  if (request_.address) {
+    candidates_ = {*request_.address};
+  } else if (!request_.port) {
     candidates_ = {SocketAddress::unix_socket(request_.path)};
   } else if (is_ip(request_.host) != 0) {
     candidates_ = {SocketAddress::ip(request_.host, static_cast<std::uint16_t>(*request_.port))};
@@ -135,12 +146,14 @@ void Connector::resolved(const Error& error, const std::vector<LookupAddress>& a
   }
   std::optional<Error> first_refusal;
   for (const LookupAddress& found : addresses) {
+    const auto address = to_address(found, static_cast<std::uint16_t>(*request_.port));
+    if (address && is_candidate(*address)) continue;
     const int family = found.family != 0 ? found.family : is_ip(found.address);
     tell(LookupResult{.error = {}, .address = found.address, .family = family, .host = request_.host});
-    if (const std::optional<Error> refusal = refuse(found)) {
+    if (const std::optional<Error> refusal = refuse(found, address)) {
       if (!first_refusal) first_refusal = refusal;
     } else if (candidates_.empty() || tries_all()) {
-      candidates_.push_back(SocketAddress::ip(found.address, static_cast<std::uint16_t>(*request_.port)));
+      candidates_.push_back(*address);
     }
     if (!tries_all()) break;
   }
@@ -149,12 +162,17 @@ void Connector::resolved(const Error& error, const std::vector<LookupAddress>& a
   loop_->schedule(*this);
 }
 
+/// An answer may name an address twice.
+bool Connector::is_candidate(const SocketAddress& address) const {
+  return std::find(candidates_.begin(), candidates_.end(), address) != candidates_.end();
+}
+
 /// What is wrong with an answer.
-std::optional<Error> Connector::refuse(const LookupAddress& found) const {
+std::optional<Error> Connector::refuse(const LookupAddress& found, const std::optional<SocketAddress>& address) const {
   const auto error = [&](Errc code, const std::string& text) {
     return Error(code, ErrorInfo{.operation = "connect", .host = request_.host, .text = text});
   };
-  if (is_ip(found.address) == 0) return error(Errc::invalid_address, "Invalid IP address: " + found.address);
+  if (!address) return error(Errc::invalid_address, "Invalid IP address: " + found.address);
   if (found.family == 0 || found.family == 4 || found.family == 6) return std::nullopt;
   return error(Errc::address_family, "Invalid address family: " + std::to_string(found.family) + ' ' + request_.host +
                                          ':' + std::to_string(*request_.port));
@@ -218,22 +236,34 @@ bool Connector::start_attempt() {
     candidate_failed(candidate, ip_blocked(address));
     return false;
   }
-  if (address.family() != Family::unix_path) tell(AttemptStarted{address});
   running_.push_back({transport::Network::of(*loop_).connect(loop_, address, source_for(address)), candidate});
-  running_.back().attempt->observe(this);
+  Running& newest = running_.back();
+  newest.attempt->observe(this);
+  Connected transport;
+  const error_code code = newest.attempt->proceed(transport);
+  if (newest.attempt->failed_to_bind()) {
+    errors_[candidate] = describe(newest, code);
+    running_.pop_back();
+    return false;
+  }
+  if (address.family() != Family::unix_path) tell(AttemptStarted{address});
   const std::size_t before = running_.size();
-  if (look_at(running_.back())) return true;
+  if (judge(newest, code, std::move(transport))) return true;
   may_start_next_ = running_.size() != before;
   if (!may_start_next_ && next_ < candidates_.size()) {
-    loop_->start(*this, loop_->precise_now() + *request_.attempt_timeout);
+    loop_->start(*this, reactor::later(loop_->precise_now(), *request_.attempt_timeout));
   }
   return false;
 }
 
-/// Looks what has become of an attempt, and removes it if it failed. Returns true if it was the end.
+/// Looks what has become of an attempt, which is removed if it failed. Returns true if it was the end.
 bool Connector::look_at(Running& running) {
   Connected transport;
   const error_code code = running.attempt->proceed(transport);
+  return judge(running, code, std::move(transport));
+}
+
+bool Connector::judge(Running& running, const error_code& code, Connected transport) {
   if (code == boost::system::errc::operation_in_progress) return false;
   if (!code) {
     finish(std::move(transport));
@@ -256,7 +286,7 @@ transport::AttemptOptions Connector::source_for(const SocketAddress& address) co
 
 Error Connector::describe(const Running& running, const error_code& code) const {
   const auto& local = running.attempt->local_address();
-  return Error(code, ErrorInfo{.operation = "connect",
+  return Error(code, ErrorInfo{.operation = running.attempt->failed_to_bind() ? "bind" : "connect",
                                .local_address = local ? &*local : nullptr,
                                .remote_address = &candidates_[running.candidate]});
 }
@@ -269,7 +299,8 @@ void Connector::candidate_failed(std::size_t candidate, const Error& error) {
 
 void Connector::all_failed() {
   const Error& first = errors_.front();
-  if (errors_.size() == 1) return finish(first);
+  const auto unbound = [](const Error& error) { return error.operation() == "bind"; };
+  if (errors_.size() == 1 || std::all_of(errors_.begin(), errors_.end(), unbound)) return finish(first);
   finish(Error(first.code(), ErrorInfo{.operation = "connect", .host = host(), .attempts = errors_}));
 }
 

@@ -63,6 +63,9 @@ class Connector final : private reactor::Task, private reactor::Timer, private t
   bool has_news() const noexcept { return !news_.empty() || memory_ran_out_; }
   News take_news() noexcept;
 
+  /// In a child process, which goes on beside the parent.
+  error_code after_fork();
+
  private:
   class TimeLimit;
   struct Running {
@@ -80,7 +83,8 @@ class Connector final : private reactor::Task, private reactor::Timer, private t
   int wanted_family() const noexcept;
   void look_up();
   void resolved(const Error& error, const std::vector<LookupAddress>& addresses);
-  std::optional<Error> refuse(const LookupAddress& found) const;
+  bool is_candidate(const SocketAddress& address) const;
+  std::optional<Error> refuse(const LookupAddress& found, const std::optional<SocketAddress>& address) const;
   void order_candidates();
   void look_at_attempts();
   void start_attempts();
@@ -88,6 +92,7 @@ class Connector final : private reactor::Task, private reactor::Timer, private t
   transport::AttemptOptions source_for(const SocketAddress& address) const;
   Error describe(const Running& running, const error_code& code) const;
   bool look_at(Running& running);
+  bool judge(Running& running, const error_code& code, Connected transport);
   void candidate_failed(std::size_t candidate, const Error& error);
   void all_failed();
   void give_up(const error_code& code);

@@ -116,14 +116,25 @@ void EventSource::set_referenced(bool referenced) {
 
 void EventSource::wait(Operation& operation) {
   watch_operation(operation, *this, *loop_);
+  operation.waits = true;
   waiting_.push_back(operation);
 }
 
 void EventSource::finish(Operation& operation, const error_code& result) noexcept {
   operation.result = result;
+  operation.waits = false;
   completed_.push_back(operation);
   loop_->note_result();
   wake();
+}
+
+bool EventSource::stop_telling(Operation& operation, const error_code& reason) {
+  using Kind = Operation::Kind;
+  if (operation.waits) return false;
+  const bool only_waited =
+      operation.kind == Kind::event || operation.kind == Kind::drain || operation.kind == Kind::end;
+  if (only_waited && !operation.result) operation.result = reason;
+  return true;
 }
 
 bool EventSource::finish_without_memory(Operation& operation) noexcept {

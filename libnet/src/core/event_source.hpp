@@ -72,6 +72,8 @@ class EventSource : public reactor::LoopObject, private reactor::Task, protected
   void wake() noexcept {
     if (!in_step_) loop_->schedule(*this);
   }
+  /// Takes back that a step was asked for.
+  void sleep() noexcept { loop_->unschedule(*this); }
   /// Asks for a step behind everything that is due already.
   void wake_last() noexcept {
     loop_->unschedule(*this);
@@ -98,6 +100,9 @@ class EventSource : public reactor::LoopObject, private reactor::Task, protected
   bool finish_waiting(Operation::Kind kind, const error_code& result) {
     return finish_waiting(result, [kind](const Operation& operation) { return operation.kind == kind; });
   }
+  /// Who cancels a wait whose result is there, and was not told yet, does not want it. What other operations say of bytes
+  /// or of a connection remains true, and is told. False if the operation has no result yet.
+  bool stop_telling(Operation& operation, const error_code& reason);
   /// Calls the handler of the first completed operation.
   void complete_next();
 

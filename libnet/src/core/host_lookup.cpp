@@ -12,6 +12,12 @@ namespace libnet::core {
 
 namespace asio = boost::asio;
 
+std::optional<SocketAddress> to_address(const LookupAddress& found, std::uint16_t port) {
+  if (found.exact && found.exact->family() != Family::unix_path) return found.exact->with_port(port);
+  if (is_ip(found.address) == 0) return std::nullopt;
+  return SocketAddress::ip(found.address, port);
+}
+
 /// Shared by the one who asks and the one who answers. The handler is empty once nobody wants to know. The answer comes
 /// back as a letter.
 struct HostLookup::State final : reactor::Letter, std::enable_shared_from_this<State> {

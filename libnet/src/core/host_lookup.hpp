@@ -1,15 +1,21 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "libnet/address.hpp"
 #include "libnet/lookup.hpp"
 #include "reactor/loop.hpp"
 
 namespace libnet::core {
+
+/// What was found, with a port; nothing if it is no IP address.
+std::optional<SocketAddress> to_address(const LookupAddress& found, std::uint16_t port);
 
 /// One running name lookup. Destroying it forgets the lookup at once; the answer is then ignored.
 class HostLookup {

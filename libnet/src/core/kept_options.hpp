@@ -25,6 +25,30 @@ inline void check_type_of_service(int value) {
   if (value < 0 || value > 255) throw SystemError(Error(Errc::out_of_range, "set_type_of_service"));
 }
 
+/// A count or an interval below zero means nothing.
+/// @throws SystemError Errc::out_of_range
+inline void check_keep_alive(const KeepAlive& keep_alive) {
+  if (keep_alive.interval.count() < 0 || keep_alive.count < 0) {
+    throw SystemError(Error(Errc::out_of_range, "set_keep_alive"));
+  }
+}
+
+/// A queue that is full before `write()` returns false loses the writes of who goes by it, and a 'drain' above the
+/// mark would come before there was any need.
+/// @throws SystemError Errc::invalid_argument
+inline void check_marks(const SocketOptions& options) {
+  const bool contradict =
+      options.low_water_mark > options.high_water_mark || options.high_water_mark > effective_max_buffered(options);
+  if (contradict) throw SystemError(Error(Errc::invalid_argument, "open"));
+}
+
+/// What may not be given to any socket, checked before anything is made or taken.
+/// @throws SystemError Errc::invalid_argument, Errc::out_of_range
+inline void check_options(const SocketOptions& options) {
+  check_marks(options);
+  if (options.type_of_service) check_type_of_service(*options.type_of_service);
+}
+
 /// Lets a pointer to somebody's block list point to a copy of it.
 class KeptBlockList {
  public:

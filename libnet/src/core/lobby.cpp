@@ -38,7 +38,7 @@ Lobby::~Lobby() {
 
 void Lobby::admit(std::unique_ptr<transport::Transport> transport, Place place) {
   auto guest = std::make_unique<Guest>(*this, std::move(transport), std::move(place));
-  loop_->start(*guest, loop_->precise_now() + limits_.deadline);
+  loop_->start(*guest, reactor::later(loop_->precise_now(), limits_.deadline));
   guest->transport->observe(guest.get());
   ++size_;
   waiting_.push_back(*guest);
@@ -66,6 +66,17 @@ void Lobby::refuse_all_but(const ListenSession* current) noexcept {
     }
     guests->prepend(examined);
   }
+}
+
+error_code Lobby::after_fork() {
+  error_code failure;
+  for (auto* guests : {&waiting_, &due_, &ready_}) {
+    guests->for_each([&failure](Guest& guest) {
+      const error_code code = guest.transport ? guest.transport->after_fork() : error_code();
+      if (!failure) failure = code;
+    });
+  }
+  return failure;
 }
 
 // --- steps ---------------------------------------------------------------------------------------------------------

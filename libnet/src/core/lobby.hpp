@@ -64,6 +64,9 @@ class Lobby final : private reactor::Task {
   std::unique_ptr<Guest> take_ready() noexcept;
   std::unique_ptr<Guest> take_refused() noexcept;
 
+  /// In a child process.
+  error_code after_fork();
+
   /// Refuses all who belong to another session than `current`.
   void refuse_all_but(const ListenSession* current) noexcept;
 

@@ -13,7 +13,8 @@ using detail::OperationList;
 /// Lets an operation that has to wait be ended from outside: by its cancellation slot or its time limit.
 void watch_operation(Operation& operation, detail::OperationOwner& owner, reactor::Loop& loop);
 
-/// Takes the operations out of `from` that `chosen` says and puts them behind `to`, with the result they have.
+/// Takes the operations out of `from` that `chosen` says and puts them behind `to`, with the result they have: they wait no
+/// longer.
 template <class Predicate>
 std::size_t move_operations(OperationList& from, OperationList& to, Predicate chosen) {
   struct Kept {
@@ -27,7 +28,9 @@ std::size_t move_operations(OperationList& from, OperationList& to, Predicate ch
     const bool moves = chosen(operation);  // may throw: then it stays where it is
     OperationList::remove(operation);
     (moves ? to : kept.operations).push_back(operation);
-    if (moves) ++moved;
+    if (!moves) continue;
+    operation.waits = false;
+    ++moved;
   }
   return moved;
 }
@@ -41,9 +44,6 @@ std::size_t finish_operations(OperationList& from, OperationList& to, const erro
     return true;
   });
 }
-
-/// True if the operation waits in the list.
-bool contains(OperationList& list, const Operation& operation);
 
 /// Frees all operations of a list without calling their handlers.
 void abandon_all(OperationList& list) noexcept;

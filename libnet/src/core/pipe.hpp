@@ -50,9 +50,12 @@ class Pipe final : public Operation, public Recycled {
   /// @param source  The source's transport.
   transport::Result pass_on(core::Receiving& input, transport::Transport& source);
 
+  /// The pipe of the kernel has become another process's.
+  void forget_shortcut() noexcept { shortcut_.reset(); }
+
   /// Nothing is queued at the destination, or it is dead.
   void complete() override;
-  std::chrono::nanoseconds watch_cancellation(OperationOwner&) override { return std::chrono::nanoseconds(-1); }
+  std::chrono::nanoseconds watch_cancellation(OperationOwner&) override { return no_time_limit; }
   /// The operation is the source's to abandon.
   void abandon() noexcept override {}
   void refuse() override {}

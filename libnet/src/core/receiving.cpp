@@ -57,15 +57,32 @@ transport::Result Receiving::read_put_back(std::span<std::byte> memory) noexcept
   return {size, transport::Status::more, {}};
 }
 
+/// Who wants the bytes themselves gets those that the decoder holds as well.
+transport::Result Receiving::read_held(std::span<std::byte> memory) noexcept {
+  return {filter_->decoder.take_held(memory), transport::Status::more, {}};
+}
+
 std::string Receiving::take_unread() {
-  release_held();
+  if (holds()) {
+    put_behind(filter_->decoder.held());
+    filter_->decoder.forget_held();
+  }
   std::string unread = put_back_ ? std::move(*put_back_) : std::string();
   put_back_.reset();
   return unread;
 }
 
 void Receiving::give_unread(std::string&& bytes) {
-  if (!bytes.empty()) put_back_ = std::make_unique<std::string>(std::move(bytes));
+  if (bytes.empty()) return;
+  if (!decodes()) {
+    put_back_ = std::make_unique<std::string>(std::move(bytes));
+    return;
+  }
+  TextDecoder decoder = filter_->decoder;
+  std::string text(decoder.most_text(bytes.size()), '\0');
+  text.resize(decoder.decode(std::as_bytes(std::span(bytes)), reinterpret_cast<std::byte*>(text.data())));
+  if (!text.empty()) put_back_ = std::make_unique<std::string>(std::move(text));
+  filter_->decoder = decoder;  // not before there was memory for the text
 }
 
 // --- text ----------------------------------------------------------------------------------------------------------
@@ -86,14 +103,8 @@ bool Receiving::set_encoding(Encoding encoding) {
   return any;
 }
 
-bool Receiving::release_held() {
-  if (!filter_ || !put_behind(filter_->decoder.held())) return false;
-  filter_->decoder.forget_held();
-  return true;
-}
-
 bool Receiving::flush_held() {
-  if (!filter_ || filter_->decoder.held().empty()) return false;
+  if (!holds()) return false;
   TextDecoder finished = filter_->decoder;
   std::array<std::byte, 4> text;
   put_behind({text.data(), finished.finish(text.data())});
@@ -105,7 +116,7 @@ bool Receiving::flush_held() {
 transport::Result Receiving::read_text(transport::Transport& transport, Block& text) {
   TextDecoder& decoder = filter_->decoder;
   Block block = Block::take();
-  transport::Result result = read_into(transport, {block.data(), decoder.most_input(text.size())});
+  transport::Result result = read_new(transport, {block.data(), decoder.most_input(text.size())});
   if (result.bytes == 0) return result;
   result.bytes = decoder.decode({block.data(), result.bytes}, text.data());
   if (result.bytes == 0) result.status = transport::Status::more;  // not even a character: look again
@@ -164,8 +175,9 @@ transport::Result Receiving::splice(transport::Transport& transport, transport::
 
 transport::Result Receiving::discard_block(transport::Transport& transport) {
   put_back_.reset();
+  if (filter_) filter_->decoder.forget_held();
   Block block = Block::take();
-  return read_into(transport, {block.data(), block.size()});
+  return read_new(transport, {block.data(), block.size()});
 }
 
 }  // namespace libnet::core

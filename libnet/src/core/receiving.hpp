@@ -21,10 +21,12 @@ namespace libnet::core {
 /// decided above. Bytes that were put back come first, as they are; what the transport gives passes the decoder.
 class Receiving {
  public:
+  /// The lowest bit is set while 'end' is due: that is asked after every message.
   enum class Side : std::uint8_t {
-    open,
-    ending,  ///< The peer has ended; 'end' is due.
-    ended,   ///< 'end' was told.
+    open = 0,
+    ending = 1,  ///< The peer has ended; nobody knows yet.
+    known = 3,   ///< A read has given the end; 'end' is still due.
+    ended = 2,   ///< 'end' was told.
   };
   enum class Flow : std::uint8_t {
     automatic,   ///< Whoever consumes gets what arrives.
@@ -33,20 +35,31 @@ class Receiving {
   };
   /// Who gets the next bytes.
   enum class Consumer : std::uint8_t { nobody, read, read_some, pipe, receiver, listeners, discarded };
+  /// Whether it takes the bytes as they came, past an encoding.
+  static bool is_raw(Consumer consumer) noexcept {
+    return consumer == Consumer::read_some || consumer == Consumer::pipe || consumer == Consumer::receiver;
+  }
 
   /// @name The input as a whole
   /// @{
   bool is_open() const noexcept { return side_ == Side::open; }
-  bool end_is_due() const noexcept { return side_ == Side::ending; }
+  bool end_is_due() const noexcept { return (static_cast<unsigned>(side_) & 1U) != 0; }
   bool has_ended() const noexcept { return side_ == Side::ended; }
+  /// By a read or by 'end'.
+  bool end_is_told() const noexcept { return side_ == Side::known || side_ == Side::ended; }
   void end() noexcept { side_ = Side::ending; }
-  void note_end_told() noexcept { side_ = Side::ended; }
-  /// The connection is destroyed: an end that was not told yet is not told any more.
-  void tell_no_end() noexcept {
-    if (end_is_due()) note_end_told();
+  void note_end_known() noexcept {
+    if (side_ == Side::ending) side_ = Side::known;
   }
-  /// An error takes the place of an end that was not told yet.
-  void reopen() noexcept { side_ = Side::open; }
+  void note_end_told() noexcept { side_ = Side::ended; }
+  /// The connection is destroyed: 'end' does not come any more.
+  void tell_no_end() noexcept {
+    if (end_is_due()) side_ = end_is_told() ? Side::ended : Side::open;
+  }
+  /// An error takes the place of an end that nobody knows of yet.
+  void reopen() noexcept {
+    if (side_ == Side::ending) side_ = Side::open;
+  }
   /// [bytes] that the transports of this connection gave.
   std::uint64_t bytes_read() const noexcept { return bytes_read_; }
   /// A new connection begins. The encoding and the flow stay.
@@ -101,17 +114,18 @@ class Receiving {
   void drop_put_back() noexcept { put_back_.reset(); }
   /// All input that nobody took, also what a decoder holds: a transport that takes the place of another one reads it first.
   std::string take_unread();
-  /// What a new transport left of that.
+  /// What a new transport left of that. It passes the decoder.
   void give_unread(std::string&& bytes);
   /// @}
 
   /// @name Text
   /// @{
   bool decodes() const noexcept { return filter_ && filter_->decoder.encoding() != Encoding::bytes; }
+  /// Whether there is something to deliver to `consumer` that was received before. What a decoder holds is that for who takes
+  /// bytes; who wants text waits for the rest of it.
+  bool has_kept(Consumer consumer) const noexcept { return has_put_back() || (is_raw(consumer) && holds()); }
   /// True if there is something to deliver that was held before.
   bool set_encoding(Encoding encoding);
-  /// Somebody wants the bytes themselves: what the decoder holds is put back. True if there was anything.
-  bool release_held();
   /// The input is over: what is held is its last piece. True if there is any: it has to be delivered first.
   bool flush_held();
   /// @}
@@ -132,14 +146,14 @@ class Receiving {
   /// @{
   transport::Result read_into(transport::Transport& transport, std::span<std::byte> memory) {
     if (put_back_) return read_put_back(memory);
-    const transport::Result result = transport.try_read(memory);
-    bytes_read_ += result.bytes;
-    return result;
+    if (holds()) return read_held(memory);
+    return read_new(transport, memory);
   }
   /// Into a block, through the decoder if an encoding is set.
   transport::Result read_block(transport::Transport& transport, Block& block) {
-    if (!put_back_ && decodes()) return read_text(transport, block);
-    return read_into(transport, {block.data(), block.size()});
+    if (put_back_) return read_put_back({block.data(), block.size()});
+    if (decodes()) return read_text(transport, block);
+    return read_new(transport, {block.data(), block.size()});
   }
   transport::Result read_for(transport::Transport& transport, detail::ReadOperation& operation);
   transport::Result read_for(transport::Transport& transport, detail::ReadSomeOperation& operation);
@@ -157,7 +171,14 @@ class Receiving {
   InputFilter& filter();
   bool put_behind(std::span<const std::byte> bytes);
   void lease(Block& block, std::size_t bytes);
+  bool holds() const noexcept { return filter_ && !filter_->decoder.held().empty(); }
+  transport::Result read_new(transport::Transport& transport, std::span<std::byte> memory) {
+    const transport::Result result = transport.try_read(memory);
+    bytes_read_ += result.bytes;
+    return result;
+  }
   transport::Result read_put_back(std::span<std::byte> memory) noexcept;
+  transport::Result read_held(std::span<std::byte> memory) noexcept;
   transport::Result read_text(transport::Transport& transport, Block& text);
 
   Operation* reader_ = nullptr;

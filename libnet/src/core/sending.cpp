@@ -5,6 +5,8 @@
 
 #include <boost/asio/error.hpp>
 
+#include "transport/native.hpp"
+
 namespace libnet::core {
 
 namespace {
@@ -34,13 +36,11 @@ void Sending::append_borrowed(const detail::WriteBuffers& buffers) {
 transport::Result Sending::write_through(transport::Transport& transport, std::span<const std::byte> bytes) {
   const iovec piece{const_cast<std::byte*>(bytes.data()), bytes.size()};
   const transport::Result result = transport.try_write({&piece, 1});
-  const auto rest = bytes.subspan(result.bytes);
   queue_.note_written(result.bytes);
   try {
-    queue_.append_copy(rest);
+    queue_.append_copy(bytes.subspan(result.bytes));
   } catch (const std::bad_alloc&) {
     if (result.bytes == 0) throw;
-    queue_.note_missing(rest.size());
     return {result.bytes, transport::Status::error, boost::asio::error::no_memory};
   }
   return result;
@@ -49,14 +49,6 @@ transport::Result Sending::write_through(transport::Transport& transport, std::s
 std::size_t Sending::buffered_in_user_space() const noexcept {
   const transport::KernelPipe* const pipe = queue_.front_pipe();  // one stands in front of all else
   return buffered() - (pipe != nullptr ? pipe->size() : 0);
-}
-
-// --- transports ----------------------------------------------------------------------------------------------------
-
-/// What the transport has sent before counts as nothing: it may have served somebody else until now.
-void Sending::attach(const transport::Transport& transport) noexcept {
-  holding_ = transport.holds_back() ? &transport : nullptr;
-  sent_before_ = queue_.consumed() - transport.sent();
 }
 
 // --- sending ---------------------------------------------------------------------------------------------------------
@@ -85,12 +77,29 @@ Sending::Flushed Sending::flush(transport::Transport& transport, int most, error
   return flushed;
 }
 
-/// What cannot be gathered is in a pipe of the kernel.
+Sending::Flushed Sending::offer(transport::Transport& transport, error_code& error) {
+  std::array<iovec, gather_limit> pieces;
+  Flushed flushed;
+  while (queue_.sendable() && transport.ready_to_write()) {
+    const auto gathered = std::span(pieces).first(queue_.gather(pieces));
+    const std::size_t offered = gathered.empty() ? queue_.front_pipe()->size() : transport::total_size(gathered);
+    const transport::Result result = send_gathered(transport, gathered);
+    if (result.bytes != 0) flushed.moved = true;
+    flushed.failed = result.status == transport::Status::error;
+    if (flushed.failed) error = result.error;
+    if (flushed.failed || result.bytes < offered) break;
+  }
+  return flushed;
+}
+
 inline transport::Result Sending::send_front(transport::Transport& transport, std::span<iovec> pieces) {
-  if (!queue_.sendable()) return transport.flush();
-  const std::size_t gathered = queue_.gather(pieces);
+  return queue_.sendable() ? send_gathered(transport, pieces.first(queue_.gather(pieces))) : transport.flush();
+}
+
+/// What cannot be gathered is in a pipe of the kernel.
+inline transport::Result Sending::send_gathered(transport::Transport& transport, std::span<const iovec> gathered) {
   const transport::Result result =
-      gathered != 0 ? transport.try_write(pieces.first(gathered)) : transport.splice_out(*queue_.front_pipe());
+      !gathered.empty() ? transport.try_write(gathered) : transport.splice_out(*queue_.front_pipe());
   queue_.consume(result.bytes);
   return result;
 }
@@ -100,6 +109,16 @@ inline transport::Result Sending::send_front(transport::Transport& transport, st
 void Sending::end() noexcept {
   side_ = Side::ending;
   corks_ = 0;
+}
+
+void Sending::leave() noexcept {
+  side_ = Side::leaving;
+  corks_ = 0;
+}
+
+void Sending::leave_to_parent() noexcept {
+  queue_.drop_data();
+  if (side_ == Side::ending || side_ == Side::shut) side_ = Side::finished;
 }
 
 error_code Sending::send_end(transport::Transport& transport) {

@@ -1,6 +1,5 @@
 #include "core/server_shard.hpp"
 
-#include <cerrno>
 #include <chrono>
 #include <new>
 #include <utility>
@@ -15,25 +14,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How often a server that ran out of descriptors looks again.
+// How soon a server looks again after accepting failed.
 constexpr auto retry_interval = 100ms;
 
-/// The connection that failed is gone; the next one may be fine.
-bool concerns_one_connection(const error_code& code) {
-  if (code.category() != boost::system::system_category()) return false;
-  switch (code.value()) {
-    case ECONNABORTED:
-    case EPROTO:
-    case EINTR:
-    case EPERM:
-    case ENETDOWN:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case ENETUNREACH: return true;
-    default: return false;
-  }
+/// The connection was gone before it could be taken, or a signal came: the next one may be fine.
+bool is_passed_over(const error_code& code) {
+  return code == boost::system::errc::connection_aborted || code == boost::system::errc::protocol_error ||
+         code == boost::system::errc::interrupted;
 }
 
 }  // namespace
@@ -56,6 +43,11 @@ void ServerShard::look() {
   server_.shard_has_news();
 }
 
+void ServerShard::on_listener_ready() {
+  look();
+  if (!may_accept()) listener_->pass_on();  // the lobby is full
+}
+
 void ServerShard::on_lobby_news() { server_.shard_has_news(); }
 
 void ServerShard::stop_listening() noexcept {
@@ -70,6 +62,11 @@ void ServerShard::abandon() noexcept {
   lobby_.reset();
 }
 
+error_code ServerShard::after_fork() {
+  const error_code of_guests = lobby_ ? lobby_->after_fork() : error_code();
+  return listener_ ? listener_->after_fork() : of_guests;
+}
+
 std::vector<Socket> ServerShard::sockets() {
   std::vector<Socket> open;
   open.reserve(server_.connections());
@@ -80,16 +77,17 @@ std::vector<Socket> ServerShard::sockets() {
 // --- steps ---------------------------------------------------------------------------------------------------------
 
 void ServerShard::step() {
+  int passed_over = 0;
   for (int taken = 0; taken < reactor::accepts_per_step; ++taken) {
-    if (!take_one()) return;
+    if (!take_one(passed_over)) return;
     server_.deliver_all();
     if (!loop_->alive()) return;
   }
 }
 
 /// False if there is nothing to take for now. A connection for which there is no memory is lost, and the next one follows.
-bool ServerShard::take_one() noexcept try {
-  return (lobby_ && take_from_lobby()) || (may_accept() && accept_one());
+bool ServerShard::take_one(int& passed_over) noexcept try {
+  return (lobby_ && take_from_lobby()) || (may_accept() && accept_one(passed_over));
 } catch (const std::bad_alloc&) {
   server_.accept_failed(detail::out_of_memory());
   return true;
@@ -120,19 +118,24 @@ bool ServerShard::take_from_lobby() {
 // --- accepting -----------------------------------------------------------------------------------------------------
 
 /// False if there is nothing to accept for now.
-bool ServerShard::accept_one() {
+/// @param passed_over  How many errors this step has passed over.
+bool ServerShard::accept_one(int& passed_over) {
   look_ = listening() && server_.wanted();
-  if (!look_) return false;
+  if (!look_) {
+    if (listening()) listener_->pass_on();
+    return false;
+  }
   transport::Listener::Accepted accepted;
-  if (const error_code code = listener_->accept(accepted)) return nothing_accepted(code);
+  if (const error_code code = listener_->accept(accepted)) return nothing_accepted(code, passed_over);
   if (!server_.blocks(accepted.remote)) arrived(std::move(accepted.transport));
   return true;
 }
 
-/// True if the next accept may find a connection nevertheless. Out of descriptors or memory the connections wait in the
-/// backlog; with an edge, nobody would tell of them again.
-bool ServerShard::nothing_accepted(const error_code& code) {
-  if (concerns_one_connection(code)) return true;
+/// True if the next accept may find a connection nevertheless. After any other error, and after one that fills a whole
+/// step, the server looks again a little later: the connections may wait in the backlog (no descriptors, no memory), and
+/// with an edge nobody would tell of them again; or the next call would fail as this one did, for ever.
+bool ServerShard::nothing_accepted(const error_code& code, int& passed_over) {
+  if (is_passed_over(code) && ++passed_over < reactor::accepts_per_step) return true;
   look_ = false;
   if (code == boost::system::errc::operation_would_block) return false;
   loop_->start(retry_, loop_->precise_now() + retry_interval);

@@ -48,6 +48,8 @@ class ServerShard final : private transport::Listener::Observer, private Lobby::
   void stop_listening() noexcept;
   /// The io_context ends.
   void abandon() noexcept;
+  /// In a child process.
+  error_code after_fork();
 
   /// Something can be done now.
   bool due() const noexcept { return may_accept() || (lobby_ && lobby_due()); }
@@ -60,7 +62,7 @@ class ServerShard final : private transport::Listener::Observer, private Lobby::
   std::vector<Socket> sockets();
 
  private:
-  /// Looks again for descriptors after accepting failed.
+  /// Looks again after accepting failed.
   class RetryTimer final : public reactor::Timer {
    public:
     explicit RetryTimer(ServerShard& shard) : shard_(shard) {}
@@ -70,15 +72,15 @@ class ServerShard final : private transport::Listener::Observer, private Lobby::
     ServerShard& shard_;
   };
 
-  void on_listener_ready() override { look(); }
+  void on_listener_ready() override;
   void on_lobby_news() override;
 
   bool may_accept() const noexcept { return look_ && (!lobby_ || !lobby_->full()); }
   bool lobby_due() const noexcept;
   bool take_from_lobby();
-  bool take_one() noexcept;
-  bool accept_one();
-  bool nothing_accepted(const error_code& code);
+  bool take_one(int& passed_over) noexcept;
+  bool accept_one(int& passed_over);
+  bool nothing_accepted(const error_code& code, int& passed_over);
   void arrived(std::unique_ptr<transport::Transport> transport);
   void hand_out(std::unique_ptr<transport::Transport> transport, Place place);
 

@@ -13,11 +13,15 @@ namespace libnet::core {
 class StopRequest {
  public:
   StopRequest(reactor::Loop& loop, const std::stop_token& token, std::function<void()> action)
-      : request_(std::make_shared<Request>(loop.shared_mailbox(), std::move(action))),
+      : token_(token),
+        request_(std::make_shared<Request>(loop.shared_mailbox(), std::move(action))),
         callback_(token, Send{request_}) {}
   StopRequest(const StopRequest&) = delete;
   StopRequest& operator=(const StopRequest&) = delete;
   ~StopRequest() { request_->wanted = false; }
+
+  /// True as soon as the stop was requested: the action may still be on its way.
+  bool stop_requested() const noexcept { return token_.stop_requested(); }
 
  private:
   struct Request final : reactor::Letter {
@@ -44,6 +48,7 @@ class StopRequest {
     std::shared_ptr<Request> request;
   };
 
+  std::stop_token token_;
   std::shared_ptr<Request> request_;
   std::stop_callback<Send> callback_;
 };

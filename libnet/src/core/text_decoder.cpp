@@ -153,6 +153,14 @@ void TextDecoder::hold(Input bytes) noexcept {
   std::copy(bytes.begin(), bytes.end(), held_.begin());
 }
 
+std::size_t TextDecoder::take_held(std::span<std::byte> bytes) noexcept {
+  const std::size_t taken = std::min<std::size_t>(bytes.size(), held_size_);
+  std::copy_n(held_.begin(), taken, bytes.begin());
+  std::copy(held_.begin() + taken, held_.begin() + held_size_, held_.begin());
+  held_size_ = static_cast<std::uint8_t>(held_size_ - taken);
+  return taken;
+}
+
 std::size_t TextDecoder::finish(std::byte* text) noexcept {
   const Input rest = held();
   forget_held();

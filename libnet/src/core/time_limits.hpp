@@ -34,7 +34,7 @@ class IdleTimer final : public reactor::Timer {
   /// Something moved just now.
   void touch() {
     last_activity_ = loop_.precise_now();
-    if (!armed()) loop_.start(*this, last_activity_ + duration_);
+    if (!armed()) loop_.start(*this, due());
   }
 
   /// Something moved in this step; `end_step` asks for the time once, however often that happened.
@@ -43,12 +43,14 @@ class IdleTimer final : public reactor::Timer {
     if (std::exchange(moved_in_step_, false)) touch();
   }
 
-  void on_timer() override {
-    const auto due = last_activity_ + duration_;
-    loop_.precise_now() < due ? loop_.start(*this, due) : client_.on_idle();
-  }
+  /// Nothing has moved since the client was told: what moves in the same turn takes that back.
+  bool is_idle() const { return !armed() && !moved_in_step_ && loop_.precise_now() >= due(); }
+
+  void on_timer() override { is_idle() ? client_.on_idle() : loop_.start(*this, due()); }
 
  private:
+  reactor::TimePoint due() const noexcept { return reactor::later(last_activity_, duration_); }
+
   reactor::Loop& loop_;
   TimeLimitClient& client_;
   reactor::TimePoint last_activity_{};

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 #include <new>
 #include <utility>
 
@@ -23,39 +22,6 @@ constexpr std::size_t small_adopted = 128;
 std::size_t waiting_mark(const WriteQueue* queue) noexcept { return reinterpret_cast<std::size_t>(queue); }
 
 }  // namespace
-
-/// Bytes in a row, none only in a barrier. A copied segment holds its bytes behind this header, in one piece of memory; those
-/// of a piped one are nowhere in memory.
-struct WriteQueue::Segment {
-  using Free = void (*)(Segment*) noexcept;
-
-  Segment(std::span<const std::byte> bytes, std::size_t allocated, Free destroy) noexcept
-      : data(bytes.data()), size(bytes.size()), memory(allocated), free(destroy) {}
-
-  bool copied() const noexcept { return free == nullptr; }
-  bool in_memory() const noexcept { return data != nullptr; }
-  bool piped() const noexcept { return !in_memory() && size != 0; }
-  std::byte* payload() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
-  std::byte* copied_begin() noexcept { return const_cast<std::byte*>(data); }
-  std::byte* copied_end() noexcept { return copied_begin() + size; }
-  std::size_t spare() noexcept {
-    return copied() ? static_cast<std::size_t>(reinterpret_cast<std::byte*>(this) + memory - copied_end()) : 0;
-  }
-  void copy_in(std::span<const std::byte> bytes) noexcept {
-    std::memcpy(copied_end(), bytes.data(), bytes.size());
-    size += bytes.size();
-  }
-  void close_gap(std::size_t from, std::size_t to) noexcept {
-    std::memmove(copied_begin() + from, copied_begin() + to, size - to);
-    size -= to - from;
-  }
-
-  Segment* next = nullptr;
-  const std::byte* data;  // the first byte not consumed
-  std::size_t size;       // not consumed
-  std::size_t memory;     // allocated, with the header
-  Free free;              // null if copied
-};
 
 struct WriteQueue::SharedSegment : Segment {
   explicit SharedSegment(Bytes shared) noexcept
@@ -86,10 +52,16 @@ struct WriteQueue::Barrier : Segment {
   std::unique_ptr<Replacement> replacement;
 };
 
+/// The last segment, if copies may stand in it behind what is there: their offsets have to follow its own.
+WriteQueue::Segment* WriteQueue::joinable() const noexcept {
+  return last_ != nullptr && last_->copied() && last_->end() == appended_ ? last_ : nullptr;
+}
+
 WriteQueue::Segment* WriteQueue::make_copied(std::size_t size) const {
   std::size_t memory = first_copied;
-  if (last_ != nullptr && last_->copied() && last_->memory <= detail::largest_recycled) {
-    memory = last_->memory < second_copied ? second_copied : detail::largest_recycled;
+  const Segment* const before = joinable();
+  if (before != nullptr && before->memory <= detail::largest_recycled) {
+    memory = before->memory < second_copied ? second_copied : detail::largest_recycled;
   }
   memory = detail::recycled_size(std::max(memory, sizeof(Segment) + size));
   auto* const segment = ::new (detail::recycle_allocate(memory)) Segment({}, memory, nullptr);
@@ -99,20 +71,21 @@ WriteQueue::Segment* WriteQueue::make_copied(std::size_t size) const {
 
 void WriteQueue::append_copy(std::span<const std::byte> bytes) {
   if (bytes.empty()) return;
-  if (last_ == nullptr || last_->spare() < bytes.size()) return append_behind(bytes);
-  last_->copy_in(bytes);
-  appended_ += bytes.size();
+  Segment* const last = joinable();
+  if (last == nullptr || last->spare() < bytes.size()) return append_behind(bytes);
+  last->copy_in(bytes);
+  count_appended(bytes.size());
 }
 
 /// The last segment has no room for all of them.
 void WriteQueue::append_behind(std::span<const std::byte> bytes) {
-  const bool small_one = last_ != nullptr && last_ == first_ && last_->copied() && last_->memory <= first_copied;
-  if (small_one) return outgrow_first(bytes);
-  const std::size_t fits = last_ != nullptr ? last_->spare() : 0;
+  Segment* const last = joinable();
+  if (last != nullptr && last == first_ && last->memory <= first_copied) return outgrow_first(bytes);
+  const std::size_t fits = last != nullptr ? last->spare() : 0;
   Segment* const another = make_copied(bytes.size() - fits);
   if (fits != 0) {
-    last_->copy_in(bytes.first(fits));
-    appended_ += fits;
+    last->copy_in(bytes.first(fits));
+    count_appended(fits);
   }
   another->copy_in(bytes.subspan(fits));
   link(another);
@@ -124,14 +97,19 @@ void WriteQueue::outgrow_first(std::span<const std::byte> bytes) {
   Segment* const another = make_copied(first_->size + bytes.size());
   another->copy_in({first_->data, first_->size});
   another->copy_in(bytes);
+  another->begin = first_->begin;
   free_segment(first_);
   first_ = last_ = another;
-  appended_ += bytes.size();
+  count_appended(bytes.size());
+}
+
+void WriteQueue::append_adopted(Bytes bytes) {
+  const bool small_one = bytes.size() <= small_adopted && bytes.use_count() == 1;
+  small_one ? append_copy(bytes.span()) : append_shared(std::move(bytes));
 }
 
 void WriteQueue::append_shared(Bytes bytes) {
   if (bytes.empty()) return;
-  if (bytes.size() <= small_adopted && bytes.use_count() == 1) return append_copy(bytes.span());
   link(::new (detail::recycle_allocate(sizeof(SharedSegment))) SharedSegment(std::move(bytes)));
 }
 
@@ -161,15 +139,18 @@ std::unique_ptr<Replacement> WriteQueue::pop_barrier() noexcept {
 }
 
 void WriteQueue::link(Segment* segment) noexcept {
+  segment->begin = appended_;
+  segment->previous = last_;
   (last_ != nullptr ? last_->next : first_) = segment;
   last_ = segment;
-  appended_ += segment->size;
+  count_appended(segment->size);
 }
 
-void WriteQueue::push(detail::WriteOperation& op, std::uint64_t begin) noexcept {
-  assert(begin <= appended_);
+void WriteQueue::push(detail::WriteOperation& op, std::uint64_t begin, std::uint64_t end) noexcept {
+  assert(begin <= appended_ && appended_ <= end);
   op.begin = begin;
-  op.end = appended_;
+  op.end = end;
+  op.last_segment = last_;
   op.transferred = waiting_mark(this);
   operations_.push_back(op);
 }
@@ -190,14 +171,10 @@ std::size_t WriteQueue::gather(std::span<iovec> out) const noexcept {
 
 void WriteQueue::consume(std::size_t count) noexcept {
   assert(count <= size());
-  consumed_ += count;
+  size_ -= count;
   while (count != 0) {
     Segment* const segment = first_;
-    if (count < segment->size) {
-      if (segment->in_memory()) segment->data += count;
-      segment->size -= count;
-      return;
-    }
+    if (count < segment->size) return segment->consume(count);
     count -= segment->size;
     first_ = segment->next;
     free_segment(segment);
@@ -228,68 +205,61 @@ bool WriteQueue::contains(const detail::WriteOperation& op) const noexcept {
   return op.linked() && op.transferred == waiting_mark(this);
 }
 
-std::size_t WriteQueue::remove(detail::WriteOperation& op) noexcept {
+std::uint64_t WriteQueue::remove(detail::WriteOperation& op) noexcept {
   assert(contains(op) && !started(op));
-  detail::OperationList earlier;
-  while (&operations_.front() != &op) earlier.push_back(operations_.pop_front());
-  pop_front(0);
-  const std::size_t removed = cut(op.begin, op.end);
-  detail::OperationList later;
-  while (!operations_.empty()) {
-    auto& shifted = static_cast<detail::WriteOperation&>(operations_.pop_front());
-    shifted.begin -= removed;
-    shifted.end -= removed;
-    later.push_back(shifted);
-  }
-  operations_.prepend(later);
-  operations_.prepend(earlier);
-  return removed;
+  if (op.begin != op.end) take_out(static_cast<Segment*>(op.last_segment), op.begin);
+  const std::uint64_t gap = op.end - op.begin + op.gap;
+  auto* const earlier = static_cast<detail::WriteOperation*>(operations_.before(op));
+  detail::OperationList::remove(op);
+  op.transferred = 0;
+  if (earlier == nullptr) return gap;
+  earlier->gap += gap;
+  return 0;
 }
 
 void WriteQueue::take_back(std::uint64_t begin) noexcept {
-  assert(consumed_ <= begin);
-  cut(begin, appended_);
+  assert(consumed() <= begin);
+  while (appended_ != begin) {
+    appended_ -= last_->size;
+    take_out(last_);
+  }
 }
 
-/// Takes the bytes of the offsets [begin, end) out. Both stand between two appends, so only copies are cut in parts.
-std::size_t WriteQueue::cut(std::uint64_t begin, std::uint64_t end) noexcept {
-  const std::uint64_t before = appended_;
-  std::uint64_t position = consumed_;
-  Segment* previous = nullptr;
-  for (Segment* segment = first_; segment != nullptr && position < end;) {
-    Segment* const next = segment->next;
-    const auto from = static_cast<std::size_t>(std::clamp(begin, position, position + segment->size) - position);
-    const auto to = static_cast<std::size_t>(std::clamp(end, position, position + segment->size) - position);
-    position += segment->size;
-    appended_ -= to - from;
-    if (segment->size != 0 && to - from == segment->size) {
-      (previous != nullptr ? previous->next : first_) = next;
-      if (next == nullptr) last_ = previous;
-      free_segment(segment);
-    } else {
-      assert(from == to || segment->copied());
-      if (from != to) segment->close_gap(from, to);
-      previous = segment;
-    }
-    segment = next;
+/// The segments from `last` back to the one that begins at `begin`.
+void WriteQueue::take_out(Segment* last, std::uint64_t begin) noexcept {
+  while (last->begin != begin) {
+    Segment* const before = last->previous;
+    take_out(last);
+    last = before;
   }
-  return static_cast<std::size_t>(before - appended_);
+  take_out(last);
+}
+
+/// Its offsets stay unused.
+void WriteQueue::take_out(Segment* segment) noexcept {
+  assert(!segment->copied());
+  Segment* const before = segment != first_ ? segment->previous : nullptr;
+  (before != nullptr ? before->next : first_) = segment->next;
+  (segment != last_ ? segment->next->previous : last_) = before;
+  size_ -= segment->size;
+  free_segment(segment);
 }
 
 void WriteQueue::drop_data() noexcept {
+  assert(!has_operations());
   free_segments();
-  appended_ = consumed_;
 }
 
 void WriteQueue::reset() noexcept {
   assert(!has_operations());
   free_segments();
-  appended_ = consumed_ = 0;
+  appended_ = 0;
 }
 
 void WriteQueue::free_segments() noexcept {
   while (first_ != nullptr) free_segment(std::exchange(first_, first_->next));
   last_ = barrier_ = nullptr;
+  size_ = 0;
 }
 
 void WriteQueue::free_segment(Segment* segment) noexcept {

@@ -20,13 +20,17 @@ class ContextService final : public asio::execution_context::service {
  public:
   static asio::execution_context::id id;
 
+  /// That of a context; made if there is none yet.
+  /// @throws SystemError if the system has no descriptors for the reactor of the context.
+  static ContextService& of(asio::io_context& context);
+
   explicit ContextService(asio::execution_context& context) : service(context) { detail::make_asio_reactor(context); }
 
   /// The loop of the context's own executor.
   std::shared_ptr<Loop> context_loop(asio::io_context& context, const asio::any_io_executor& executor);
 
   /// The loop of a strand: that of the objects which are on the strand already, if there are any.
-  /// @param identity  What all copies of the strand share.
+  /// @param identity  What all copies of the strand share; null if only comparing them tells.
   std::shared_ptr<Loop> strand_loop(asio::io_context& context, const asio::any_io_executor& strand,
                                     const void* identity);
 
@@ -42,10 +46,12 @@ class ContextService final : public asio::execution_context::service {
   /// A loop lives as long as its objects. It keeps its strand, whose identity is therefore no other strand's meanwhile.
   struct StrandLoop {
     std::weak_ptr<Loop> weak;
-    const Loop* loop;
+    const Loop* loop = nullptr;
   };
 
   void shutdown() noexcept override;
+  void notify_fork(asio::execution_context::fork_event event) override;
+  std::shared_ptr<Loop> find_strand_loop(const asio::any_io_executor& strand, const void* identity);
   ReactorKind kind() const noexcept;
   Waker& waker(asio::io_context& context);
 
@@ -54,7 +60,7 @@ class ContextService final : public asio::execution_context::service {
   std::optional<Waker> waker_;  // before the loops, which use it to their end
   std::shared_ptr<transport::Network> network_;
   std::shared_ptr<Loop> context_loop_;
-  std::unordered_map<const void*, StrandLoop> strand_loops_;
+  std::unordered_multimap<const void*, StrandLoop> strand_loops_;  // by the strand's identity
 };
 
 }  // namespace libnet::reactor

@@ -31,7 +31,9 @@ using detail::last_error;
 
 }  // namespace
 
-EpollReactor::EpollReactor(Loop& loop) : loop_(loop), watched_set_(loop.context(), *this) {
+EpollReactor::EpollReactor(Loop& loop) : loop_(loop), watched_set_(loop.context(), *this) { open(); }
+
+void EpollReactor::open() {
   for (const auto open : {&EpollReactor::open_set, &EpollReactor::open_timer, &EpollReactor::watch_set}) {
     const int code = (this->*open)();
     if (code == 0) continue;
@@ -59,12 +61,16 @@ int EpollReactor::open_timer() {
 int EpollReactor::watch_set() { return watched_set_.start(set_); }
 
 error_code EpollReactor::attach(Watch& watch, int descriptor) {
+  const error_code code = add(watch, descriptor);
+  if (!code) watch.descriptor_ = descriptor;
+  return code;
+}
+
+error_code EpollReactor::add(Watch& watch, int descriptor) noexcept {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
   event.data.ptr = &watch;
-  if (::epoll_ctl(set_, EPOLL_CTL_ADD, descriptor, &event) != 0) return last_error();
-  watch.descriptor_ = descriptor;
-  return {};
+  return ::epoll_ctl(set_, EPOLL_CTL_ADD, descriptor, &event) == 0 ? error_code() : last_error();
 }
 
 void EpollReactor::detach(Watch& watch) noexcept {
@@ -82,8 +88,10 @@ void EpollReactor::detach(Watch& watch) noexcept {
 // Every descriptor is registered for all edges: nothing is left to ask for.
 void EpollReactor::await_readable(Watch&) noexcept {}
 void EpollReactor::await_writable(Watch&) noexcept {}
+void EpollReactor::await_failure(Watch&) noexcept {}
 
 void EpollReactor::wake_at(TimePoint when) {
+  wake_time_ = when;
   const auto since_boot = std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch());
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
   itimerspec setting{};
@@ -100,6 +108,7 @@ struct EpollReactor::CollectHandler {
 
   void operator()() const {
     if (!loop->alive()) return;
+    const Loop::Entry entry(*loop);
     reactor->collection_posted_ = false;
     reactor->wake_up();
   }
@@ -138,6 +147,7 @@ int EpollReactor::collect_events() {
     auto* watch = static_cast<Watch*>(event.data.ptr);
     if (watch == nullptr) continue;  // the timer: a turn follows anyway
     if ((event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0) watch->hangup = true;
+    if ((event.events & EPOLLERR) != 0) watch->broken = true;
     if ((event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0) watch->readable = true;
     if ((event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) watch->writable = true;
     watch->on_ready();
@@ -149,6 +159,17 @@ int EpollReactor::collect_events() {
 void EpollReactor::not_collected(const error_code& code) {
   post_collection();
   if (code != boost::system::errc::interrupted) throw SystemError(Error(code, "epoll_wait"));
+}
+
+/// Asio has a set of its own again. Descriptors are closed here and in no set taken out: what they stand for the parent uses.
+void EpollReactor::after_fork() {
+  shutdown();
+  open();
+  if (wake_time_ != TimePoint::max()) wake_at(wake_time_);
+}
+
+error_code EpollReactor::watch_again(Watch& watch) noexcept {
+  return watch.descriptor_ < 0 ? error_code() : add(watch, watch.descriptor_);
 }
 
 void EpollReactor::shutdown() noexcept {

@@ -26,14 +26,19 @@ class EpollReactor final : public Reactor {
   void detach(Watch& watch) noexcept override;
   void await_readable(Watch& watch) noexcept override;
   void await_writable(Watch& watch) noexcept override;
+  void await_failure(Watch& watch) noexcept override;
   void wake_at(TimePoint when) override;
   void end_turn() override {}  // the set is always watched
+  void after_fork() override;
+  error_code watch_again(Watch& watch) noexcept override;
   void shutdown() noexcept override;
 
  private:
   friend class detail::WatchedDescriptor<EpollReactor>;
   struct CollectHandler;
 
+  void open();
+  error_code add(Watch& watch, int descriptor) noexcept;
   int open_set();
   int open_timer();
   int watch_set();
@@ -47,6 +52,7 @@ class EpollReactor final : public Reactor {
   detail::WatchedDescriptor<EpollReactor> watched_set_;
   int set_ = -1;
   int timer_ = -1;
+  TimePoint wake_time_ = TimePoint::max();
   bool collection_posted_ = false;
   detail::ReservedMemory collection_memory_;
 };

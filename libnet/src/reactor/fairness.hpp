@@ -13,7 +13,7 @@ namespace libnet::reactor {
 /// A step of a socket makes so many gathered writes.
 inline constexpr int flushes_per_step = 16;
 
-/// A step of a server accepts so many connections.
+/// A step of a server accepts so many connections; those that were gone before they could be taken count as well.
 inline constexpr int accepts_per_step = 32;
 
 /// Two objects that answer each other at once would keep a turn busy for ever. What is due after these rounds gets a turn

@@ -1,9 +1,11 @@
 #include "reactor/loop.hpp"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/strand.hpp>
 
+#include "detail/only_thread.hpp"
+#include "libnet/error.hpp"
 #include "reactor/context_service.hpp"
+#include "reactor/destination.hpp"
 #include "reactor/epoll_reactor.hpp"
 #include "reactor/portable_reactor.hpp"
 #include "reactor/thread_check.hpp"
@@ -22,10 +24,11 @@ std::unique_ptr<Reactor> make_reactor(Loop& loop) {
 }  // namespace
 
 Loop::Loop(ContextService& service, Waker& waker, asio::io_context& context, asio::any_io_executor executor,
-           ReactorKind kind)
+           ReactorKind kind, const void* strand)
     : service_(service),
       context_(&context),
       executor_(std::move(executor)),
+      strand_(strand),
       kind_(kind),
       mailbox_(std::make_shared<Mailbox>(*this, waker)),
       reactor_(make_reactor(*this)),
@@ -58,6 +61,7 @@ struct Loop::TurnHandler {
 
   void operator()() const {
     if (!loop->alive()) return;
+    const Entry entry(*loop);
     loop->turn_posted_ = false;
     loop->run_turn();
   }
@@ -97,7 +101,9 @@ class Loop::TurnScope {
     loop_.in_turn_.store(true, std::memory_order_relaxed);
     loop_.now_known_ = false;
     loop_.completing_ = false;
+#ifndef NDEBUG
     loop_.last_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+#endif
   }
   TurnScope(const TurnScope&) = delete;
   TurnScope& operator=(const TurnScope&) = delete;
@@ -143,10 +149,6 @@ void Loop::run_turn() {
 }
 
 void Loop::run_further_turn() {
-#ifndef NDEBUG
-  const bool elsewhere = last_thread_.load(std::memory_order_relaxed) != std::this_thread::get_id();
-  if (in_turn() && elsewhere) trap_wrong_thread("io_context::run, with the epoll reactor,");
-#endif
   turn_announced_ = false;
   if (in_turn()) {  // a listener runs the context itself: the turn that runs already goes on afterwards, at a later time
     now_known_ = false;
@@ -225,7 +227,7 @@ void Loop::run_expired_timers() {
 
 void Loop::start(Timer& timer, TimePoint deadline) noexcept {
   timer.stop();
-  if (!alive()) return;
+  if (!alive() || deadline == TimePoint::max()) return;
   timers_.add(timer, deadline);
   timer.loop_ = this;
   request_turn();
@@ -249,34 +251,32 @@ void Loop::wake_for_first_timer() {
   wake_time_ = first;
 }
 
-namespace {
-
-bool runs_on(const asio::any_io_executor& executor) noexcept {
-  if (const auto* plain = executor.target<asio::io_context::executor_type>()) return plain->running_in_this_thread();
-  if (const auto* strand = executor.target<asio::strand<asio::io_context::executor_type>>()) {
-    return strand->running_in_this_thread();
-  }
-  if (const auto* strand = executor.target<asio::strand<asio::any_io_executor>>()) {
-    return strand->running_in_this_thread();
-  }
-  return true;
-}
-
-}  // namespace
-
 bool Loop::on_right_thread() const noexcept {
   const std::thread::id last = last_thread_.load(std::memory_order_relaxed);
   if (!alive() || last == std::thread::id() || last == std::this_thread::get_id()) return true;
-  return !in_turn() && (context_->stopped() || runs_here());
+  return !in_turn() && (context_->stopped() || reactor::runs_here(executor_, true));
 }
 
-bool Loop::runs_here() const noexcept { return runs_on(executor_); }
+bool Loop::runs_here() const noexcept { return reactor::runs_here(executor_, false); }
 
+/// Between two handlers another thread may begin to run the context at any moment, also if this one ran it last.
 bool Loop::owns_this_thread() const noexcept {
-  if (!native_) return runs_here();
-  const std::thread::id last = last_thread_.load(std::memory_order_relaxed);
-  return last == std::this_thread::get_id() || last == std::thread::id() || runs_here();
+  if (inside_.load(std::memory_order_relaxed) == std::this_thread::get_id()) return true;
+  return (native_ && detail::only_thread()) || reactor::runs_here(executor_, false);
 }
+
+void Loop::after_fork() {
+  if (!alive()) return;
+  reactor_->after_fork();
+  error_code failure;
+  objects_.for_each([&failure](LoopObject& object) {
+    const error_code code = object.on_fork();
+    if (!failure) failure = code;
+  });
+  if (failure) throw SystemError(Error(failure, "epoll"));
+}
+
+void Loop::found_second_thread() noexcept { end_for_second_thread(); }
 
 /// The mailbox is closed last: who finds it closed may act at once, in any thread, on an object that has been dealt with.
 void Loop::shutdown() noexcept {

@@ -45,8 +45,8 @@ class Watch {
 
   bool readable = false;
   bool writable = false;
-  bool hangup = false;           // the peer's end, an error or urgent data was signalled: read on until the end
-  std::uint8_t watch_error = 0;  // an errno: readiness cannot be told any more; the watch was told that it is ready
+  bool hangup = false;  // the peer's end, an error or urgent data was signalled: read on until the end
+  bool broken = false;  // an error may be pending
 
   /// The first error counts.
   void cannot_tell(int code) noexcept {
@@ -61,6 +61,11 @@ class Watch {
   friend class PortableReactor;
   int descriptor_ = -1;                 // -1: not attached
   std::shared_ptr<void> registration_;  // what the portable reactor keeps
+
+ public:
+  /// An errno: readiness cannot be told any more; the watch was told that it is ready. Small members of a derived class that
+  /// come first lie beside it.
+  std::uint8_t watch_error = 0;
 };
 
 /// How descriptors become ready: the part in which the two reactors differ.
@@ -75,6 +80,8 @@ class Reactor {
   /// Asks for `on_ready` when the descriptor becomes readable or writable.
   virtual void await_readable(Watch& watch) noexcept = 0;
   virtual void await_writable(Watch& watch) noexcept = 0;
+  /// Asks for `on_ready` when `broken` becomes true.
+  virtual void await_failure(Watch& watch) noexcept = 0;
 
   /// Asks for a turn at the given time, in place of any time asked for before.
   /// @throws SystemError, std::bad_alloc: it has to be asked for again.
@@ -83,6 +90,12 @@ class Reactor {
   /// Called in the loop at the end of every turn: the place where Asio's waits are started.
   /// @throws std::bad_alloc: what was not started yet is started at the end of the next turn.
   virtual void end_turn() = 0;
+
+  /// In a child process: replaces what is shared with the parent without touching it. Everything is to be watched again.
+  /// @throws SystemError
+  virtual void after_fork() = 0;
+  /// After that: goes on watching.
+  virtual error_code watch_again(Watch& watch) noexcept = 0;
 
   /// Gives up everything that belongs to the io_context.
   virtual void shutdown() noexcept = 0;
@@ -95,6 +108,10 @@ class LoopObject : public ListNode<LoopObject>, public Letter {
   /// The io_context ends: drop listeners and handlers, run no user code.
   virtual void on_context_shutdown() noexcept = 0;
 
+  /// In a child process: what the object has is the parent's as well, and what the parent is about to do with it is the
+  /// parent's alone. Watches its descriptors again.
+  virtual error_code on_fork() = 0;
+
  protected:
   ~LoopObject() = default;
 };
@@ -105,16 +122,19 @@ class LoopObject : public ListNode<LoopObject>, public Letter {
 /// It may outlive its io_context: then `alive()` is false and every call does nothing.
 class Loop : public std::enable_shared_from_this<Loop> {
  public:
-  /// The loop that serves `executor`. Its context must be an io_context, else std::invalid_argument.
+  /// The loop that serves `executor`, which must lead to an io_context or a strand of one, through whatever types of
+  /// Asio's; else std::invalid_argument.
   static std::shared_ptr<Loop> of(const asio::any_io_executor& executor);
 
+  /// @param strand  What all copies of its strand share, if it has one and that is known.
   Loop(ContextService& service, Waker& waker, asio::io_context& context, asio::any_io_executor executor,
-       ReactorKind kind);
+       ReactorKind kind, const void* strand);
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
   ~Loop();
 
   const asio::any_io_executor& executor() const noexcept { return executor_; }
+  const void* strand() const noexcept { return strand_; }
   bool alive() const noexcept { return context_ != nullptr; }
   ReactorKind kind() const noexcept { return kind_; }
   Reactor& reactor() noexcept { return *reactor_; }
@@ -132,8 +152,9 @@ class Loop : public std::enable_shared_from_this<Loop> {
   TimePoint now() noexcept;
   /// The time at this very moment, for what must not come too early.
   TimePoint precise_now() const noexcept { return manual_clock_ ? now_ : Clock::now(); }
+  /// In place of any deadline before. TimePoint::max() never comes: the timer is not armed then.
   void start(Timer& timer, TimePoint deadline) noexcept;
-  void start_after(Timer& timer, Duration delay) noexcept { start(timer, now() + delay); }
+  void start_after(Timer& timer, Duration delay) noexcept { start(timer, later(now(), delay)); }
 
   /// Replaces the clock by one that only moves when told; for tests.
   void use_manual_clock();
@@ -145,6 +166,27 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// An object may be made on a strand by a thread outside it.
   void add(LoopObject& object) noexcept;
   void remove(LoopObject& object) noexcept;  ///< Harmless for one that is not there any more.
+
+  /// While it lives, the calling thread is inside the loop. Each handler of the loop's that Asio calls begins with one.
+  ///
+  /// Two threads inside one loop share what nothing guards. That ends the program, in every build: std::terminate, with a
+  /// message. It costs one atomic exchange a wake-up. Threads that take turns, and strands, are inside one after the other.
+  class Entry {
+   public:
+    explicit Entry(Loop& loop) noexcept : Entry(loop, std::this_thread::get_id()) {}
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+    ~Entry() { loop_.inside_.store(before_, std::memory_order_relaxed); }
+
+   private:
+    Entry(Loop& loop, std::thread::id self) noexcept
+        : loop_(loop), before_(loop.inside_.exchange(self, std::memory_order_relaxed)) {
+      if (before_ != std::thread::id() && before_ != self) found_second_thread();
+    }
+
+    Loop& loop_;
+    const std::thread::id before_;  // nobody, or this one if a listener runs the context itself
+  };
 
   /// Runs the first turn of a wake-up: expired timers, then the ready list in a bounded number of rounds. What is left
   /// gets a wake-up of its own. An exception that leaves a task passes through; the rest is delivered by the next turn.
@@ -196,12 +238,16 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// allowed, and so is what comes between its runs.
   bool on_right_thread() const noexcept;
 
-  /// True in a handler that the loop's executor runs.
+  /// True in a handler that the loop's executor runs; false where that cannot be told.
   bool runs_here() const noexcept;
 
-  /// True if the calling thread can be sure that nobody else is inside the loop now. From any thread, as long as the
-  /// mailbox is open.
+  /// True if the calling thread can be sure that nobody else is inside the loop now, nor will be until it has left: because
+  /// it is inside itself, or in a handler of the io_context that the loop has to itself, or the only one of the process.
+  /// From any thread, as long as the mailbox is open.
   bool owns_this_thread() const noexcept;
+
+  /// In a child process: nothing that is shared with the parent wakes this loop, or is changed by it.
+  void after_fork();
 
   void shutdown() noexcept;
 
@@ -215,6 +261,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   class TurnScope;
 
   struct TurnHandler;
+  [[noreturn]] static void found_second_thread() noexcept;
   std::unique_lock<std::mutex> lock_objects() noexcept;
   void run_rounds();
   void end_round() noexcept;
@@ -226,6 +273,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   ContextService& service_;
   asio::io_context* context_;
   asio::any_io_executor executor_;
+  const void* strand_;
   ReactorKind kind_;
   std::shared_ptr<Mailbox> mailbox_;
   std::unique_ptr<Reactor> reactor_;
@@ -242,7 +290,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
   std::uint64_t round_ = 0;
   int known_results_ = 0;  // in this wake-up
   std::uint64_t turn_ = 0;
-  std::atomic<std::thread::id> last_thread_{};  // of the last turn
+  std::atomic<std::thread::id> inside_{};       // who is inside now
+  std::atomic<std::thread::id> last_thread_{};  // of the last turn; in debug builds
   std::atomic<bool> in_turn_{false};            // atomic only for calls from the wrong thread, which are then seen
   bool native_;
   bool completing_ = false;

@@ -66,6 +66,7 @@ struct Mailbox::DeliverHandler {
 
   void operator()() const {
     if (!loop->alive()) return;
+    const Loop::Entry entry(*loop);
     loop->announce_turn();
     loop->schedule(loop->mailbox());
     loop->run_turn();

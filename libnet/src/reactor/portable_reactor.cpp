@@ -1,5 +1,6 @@
 #include "reactor/portable_reactor.hpp"
 
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -28,13 +29,20 @@ void inside_loop(const std::shared_ptr<Loop>& loop, Action action) {
   }
 }
 
+/// What a descriptor is waited for, by number.
+enum : std::size_t { reading, writing, failing, conditions };
+
+using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
+constexpr std::array wait_kinds{Descriptor::wait_read, Descriptor::wait_write, Descriptor::wait_error};
+constexpr std::array states{&Watch::readable, &Watch::writable, &Watch::broken};  // what becomes true
+
 }  // namespace
 
 class PortableReactor::Registration : public ListNode<Registration>,
                                       public Wanting,
                                       public std::enable_shared_from_this<Registration> {
  public:
-  struct Direction {
+  struct Wait {
     bool wanted = false;
     bool waiting = false;
   };
@@ -56,18 +64,17 @@ class PortableReactor::Registration : public ListNode<Registration>,
 
   /// @throws std::bad_alloc: what is wanted still is then.
   void start_wanted_waits(Loop& loop) {
-    start(loop, read);
-    start(loop, write);
+    if (watch == nullptr) return;
+    for (std::size_t condition = 0; condition < conditions; ++condition) start(loop, condition);
   }
 
   Watch* watch;
-  Direction read;
-  Direction write;
+  std::array<Wait, conditions> waits;
 
  private:
-  void start(Loop& loop, Direction& direction);
+  void start(Loop& loop, std::size_t condition);
 
-  std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> descriptor_;
+  std::optional<Descriptor> descriptor_;
 };
 
 struct PortableReactor::WaitHandler {
@@ -83,11 +90,12 @@ struct PortableReactor::WaitHandler {
   }
 
   void done(const error_code& error) const {
-    direction->waiting = false;
+    const Loop::Entry entry(*loop);
+    registration->waits[condition].waiting = false;
     Watch* watch = registration->watch;
     if (watch == nullptr) return;
     if (error) watch->cannot_tell(error.value());  // it was not ended from here
-    (direction == &registration->read ? watch->readable : watch->writable) = true;
+    watch->*states[condition] = true;
     loop->announce_turn();
     watch->on_ready();
     loop->run_turn();
@@ -95,17 +103,16 @@ struct PortableReactor::WaitHandler {
 
   std::shared_ptr<Loop> loop;
   std::shared_ptr<Registration> registration;
-  Registration::Direction* direction;
+  std::size_t condition;
 };
 
-void PortableReactor::Registration::start(Loop& loop, Direction& direction) {
-  if (!direction.wanted || direction.waiting) return;
-  using asio::posix::descriptor_base;
-  const auto kind = &direction == &read ? descriptor_base::wait_read : descriptor_base::wait_write;
+void PortableReactor::Registration::start(Loop& loop, std::size_t condition) {
+  Wait& wait = waits[condition];
+  if (!wait.wanted || wait.waiting) return;
   errno = 0;  // Asio does not look whether the system has taken the wait
-  descriptor_->async_wait(kind, WaitHandler{loop.shared_from_this(), shared_from_this(), &direction});
+  descriptor_->async_wait(wait_kinds[condition], WaitHandler{loop.shared_from_this(), shared_from_this(), condition});
   const int code = errno;
-  direction = {.wanted = false, .waiting = true};
+  wait = {.wanted = false, .waiting = true};
   discount_wait(loop.context());
   if (code == 0) return;
   watch->cannot_tell(code);
@@ -140,13 +147,14 @@ void PortableReactor::detach(Watch& watch) noexcept {
   watch.descriptor_ = -1;
 }
 
-void PortableReactor::await_readable(Watch& watch) noexcept { await(watch, true); }
-void PortableReactor::await_writable(Watch& watch) noexcept { await(watch, false); }
+void PortableReactor::await_readable(Watch& watch) noexcept { await(watch, reading); }
+void PortableReactor::await_writable(Watch& watch) noexcept { await(watch, writing); }
+void PortableReactor::await_failure(Watch& watch) noexcept { await(watch, failing); }
 
-void PortableReactor::await(Watch& watch, bool reading) noexcept {
+void PortableReactor::await(Watch& watch, std::size_t condition) noexcept {
   if (!watch.registration_) return;
   Registration& registration = registration_of(watch);
-  (reading ? registration.read : registration.write).wanted = true;
+  registration.waits[condition].wanted = true;
   if (registration.ListNode<Wanting>::linked()) return;
   wanting_.push_back(registration);
   loop_.request_turn();
@@ -162,7 +170,9 @@ struct PortableReactor::TimerHandler {
     const auto loop = weak_loop.lock();
     if (error || !loop || !loop->alive()) return;
     inside_loop(loop, [loop] {
-      if (loop->alive()) loop->run_turn();
+      if (!loop->alive()) return;
+      const Loop::Entry entry(*loop);
+      loop->run_turn();
     });
   }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 
@@ -20,8 +21,12 @@ class PortableReactor final : public Reactor {
   void detach(Watch& watch) noexcept override;
   void await_readable(Watch& watch) noexcept override;
   void await_writable(Watch& watch) noexcept override;
+  void await_failure(Watch& watch) noexcept override;
   void wake_at(TimePoint when) override;
   void end_turn() override;
+  // Asio's waits and timers go on in a child process.
+  void after_fork() override {}
+  error_code watch_again(Watch&) noexcept override { return {}; }
   void shutdown() noexcept override;
 
  private:
@@ -32,7 +37,7 @@ class PortableReactor final : public Reactor {
   using WakeTimer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, asio::io_context::executor_type>;
 
   static Registration& registration_of(Watch& watch) noexcept;
-  void await(Watch& watch, bool reading) noexcept;
+  void await(Watch& watch, std::size_t condition) noexcept;
   void start_timer_wait();
 
   Loop& loop_;

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "libnet/milliseconds.hpp"
+
 namespace libnet::reactor {
 
 class Loop;
@@ -9,6 +11,13 @@ class Loop;
 using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 using Duration = Clock::duration;
+
+/// `delay` later; TimePoint::max(), which never comes, if that is further than time can tell.
+template <class Rep, class Period>
+constexpr TimePoint later(TimePoint time, const std::chrono::duration<Rep, Period>& delay) noexcept {
+  const auto wanted = detail::clamped<Duration>(delay);
+  return wanted < TimePoint::max() - time ? time + wanted : TimePoint::max();
+}
 
 /// A deadline. Timers never keep the loop running. Stopped by its destructor.
 class Timer {

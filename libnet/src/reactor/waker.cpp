@@ -59,6 +59,10 @@ Waker::Waker(asio::io_context& context)
       watched_(context, *this)
 #endif
 {
+  open();
+}
+
+void Waker::open() {
 #ifdef LIBNET_HAS_WATCHED_DESCRIPTORS
   Ends ends;
   int code = open_ends(ends);
@@ -66,7 +70,7 @@ Waker::Waker(asio::io_context& context)
   write_end_ = ends.write;
   if (code == 0) code = watched_.start(read_end_);
   if (code == 0) return;
-  shutdown();
+  close();
   throw SystemError(Error(error_code(code, boost::system::system_category()), kind_of_descriptor));
 #endif
 }
@@ -149,9 +153,21 @@ std::shared_ptr<Mailbox> Waker::next_mailbox() noexcept {
   return mailbox;
 }
 
+/// Letters that were under way are in the child as well; what was to tell of them may have told the parent.
+void Waker::after_fork() {
+  close();
+  open();
+  const std::lock_guard lock(mutex_);
+  if (signalled_) signal();
+}
+
 void Waker::shutdown() noexcept {
   while (next_mailbox()) {
   }
+  close();
+}
+
+void Waker::close() noexcept {
 #ifdef LIBNET_HAS_WATCHED_DESCRIPTORS
   watched_.stop();
 #endif

@@ -29,6 +29,10 @@ class Waker {
   /// Has `mailbox.carry_in()` called inside the context. From any thread. A mailbox is told at most once until then.
   void wake(std::shared_ptr<Mailbox> mailbox) noexcept;
 
+  /// In a child process: the descriptor becomes one of its own.
+  /// @throws SystemError if there is none.
+  void after_fork();
+
   /// The context ends; all mailboxes are closed already.
   void shutdown() noexcept;
 
@@ -39,6 +43,8 @@ class Waker {
   struct CollectHandler;
   class CollectScope;
 
+  void open();
+  void close() noexcept;
   void signal() noexcept;
   void collect();
   std::shared_ptr<Mailbox> next_mailbox() noexcept;

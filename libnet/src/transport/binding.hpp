@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include <sys/types.h>
@@ -10,6 +11,27 @@
 #include "libnet/errc.hpp"
 
 namespace libnet::transport {
+
+/// The file of a Unix path. The process that made it removes it, as long as it is still that file.
+class SocketFile {
+ public:
+  explicit SocketFile(const std::string& path);
+
+  /// The path has been bound: the file that is there is ours. False if there is none, as for an abstract name.
+  bool claim() noexcept;
+  /// A child process, which has a copy of this, leaves the file alone.
+  void remove() const noexcept;
+  /// Absolute: the process may go to another directory.
+  const std::string& path() const noexcept { return path_; }
+
+ private:
+  using Identity = std::pair<dev_t, ino_t>;
+  std::optional<Identity> identify() const noexcept;
+
+  std::string path_;
+  std::optional<Identity> claimed_;
+  pid_t maker_;
+};
 
 /// The state of a BoundSocket: a bound descriptor until somebody takes it, and the socket file that was made for it.
 class Binding {
@@ -31,15 +53,18 @@ class Binding {
   /// Of a descriptor that was taken: nothing has become of it.
   void give_back(int descriptor) noexcept { descriptor_ = descriptor; }
   const std::optional<SocketAddress>& address() const noexcept { return address_; }
+  /// Of a Unix path that was bound here.
+  const std::optional<SocketFile>& file() const noexcept { return file_; }
   void close() noexcept;
 
  private:
   error_code apply(const BindOptions& options, Family family) const noexcept;
   error_code bind(const SocketAddress& address);
+  error_code replace_stale_file(const SocketAddress& address);
 
   int descriptor_;
   std::optional<SocketAddress> address_;
-  std::optional<std::pair<dev_t, ino_t>> file_;  // of a Unix path
+  std::optional<SocketFile> file_;
 };
 
 }  // namespace libnet::transport

@@ -35,15 +35,20 @@ void ask(AddressQuery query, int descriptor, NativeAddress& address) noexcept {
   if (!query(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address)) address = {};
 }
 
+// What Linux takes for keep-alive; the others take no less.
+constexpr std::int64_t longest_keep_alive = 32'767;  // [s]
+constexpr int most_probes = 127;
+
 /// Whole seconds, as the kernel counts keep-alive.
 int whole_seconds(std::chrono::milliseconds time) noexcept {
-  return static_cast<int>(std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(time).count()));
+  const std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(time).count();
+  return static_cast<int>(std::clamp<std::int64_t>(seconds, 0, longest_keep_alive));
 }
 
 }  // namespace
 
 DescriptorTransport::DescriptorTransport(std::shared_ptr<reactor::Loop> loop, int descriptor, Kind kind) noexcept
-    : loop_(std::move(loop)), descriptor_(descriptor), kind_(kind) {}
+    : kind_(kind), descriptor_(descriptor), loop_(std::move(loop)) {}
 
 DescriptorTransport::~DescriptorTransport() { close(); }
 
@@ -51,7 +56,7 @@ error_code DescriptorTransport::start(const SocketAddress* remote) {
   if (!loop_->alive()) return Errc::destroyed;
   // Optimistic: the first call finds out, which costs less than waiting for the first event.
   readable = writable = true;
-  hangup = false;
+  hangup = broken = false;
   if (const error_code error = loop_->reactor().attach(*this, descriptor_)) return error;
   attached_ = true;
   note_addresses(remote);
@@ -144,8 +149,10 @@ ssize_t DescriptorTransport::send(std::span<const iovec> buffers) const noexcept
   return uninterrupted([&] { return ::sendmsg(descriptor_, &message, MSG_NOSIGNAL); });
 }
 
+/// The kernel tells what ended a connection once, and EPIPE from then on.
 Result DescriptorTransport::failed_write(int code) noexcept {
   if (blocks(code) && watch_error != 0) code = watch_error;
+  if (code == EPIPE && first_error_ != 0) return {0, Status::error, remembered()};
   if (!blocks(code)) return {0, Status::error, remember(code)};
   writable = false;
   return {0, Status::would_block, {}};
@@ -160,7 +167,25 @@ Peek DescriptorTransport::peek_end() {
   return {result.status == Status::error ? Waiting::error : Waiting::nothing, result.error};
 }
 
+/// Once a connection has ended, Linux says nothing else to a read of TCP. It is not known before the descriptor says so that
+/// there is more to ask for.
+error_code DescriptorTransport::error_behind_end() {
+  if (first_error_ != 0) return remembered();
+  if (!broken) {
+    if (attached_ && loop_->alive()) loop_->reactor().await_failure(*this);
+    return {};
+  }
+  const int pending = take_pending_error(descriptor_);
+  return pending != 0 ? remember(pending) : error_code();
+}
+
+error_code DescriptorTransport::after_fork() {
+  inherited_ = true;
+  return attached_ ? loop_->reactor().watch_again(*this) : error_code();
+}
+
 error_code DescriptorTransport::shutdown_write() {
+  inherited_ = false;
   if (::shutdown(descriptor_, SHUT_WR) == 0) return {};
   const int code = errno;
   if (code != ENOTCONN) return remember(code);
@@ -170,15 +195,20 @@ error_code DescriptorTransport::shutdown_write() {
   return pending != 0 ? remember(pending) : system_error(code);
 }
 
-void DescriptorTransport::close() noexcept {
-  if (descriptor_ < 0) return;
+void DescriptorTransport::release() noexcept {
   if (attached_ && loop_->alive()) loop_->reactor().detach(*this);
   attached_ = false;
-  ::close(std::exchange(descriptor_, -1));
+  descriptor_ = -1;
+}
+
+void DescriptorTransport::close() noexcept {
+  const int descriptor = descriptor_;
+  release();
+  if (descriptor >= 0) ::close(descriptor);
 }
 
 void DescriptorTransport::reset() noexcept {
-  if (descriptor_ >= 0 && kind_ == Kind::tcp) reset_on_close(descriptor_);
+  if (descriptor_ >= 0 && kind_ == Kind::tcp) reset_connection(descriptor_);
   close();
 }
 
@@ -198,10 +228,10 @@ void DescriptorTransport::set_keep_alive(const KeepAlive& keep_alive) noexcept {
   if (const int idle = whole_seconds(keep_alive.initial_delay)) {
     set_option(descriptor_, IPPROTO_TCP, TCP_KEEPIDLE, idle);
   }
-  if (const int interval = whole_seconds(keep_alive.interval)) {
-    set_option(descriptor_, IPPROTO_TCP, TCP_KEEPINTVL, interval);
+  if (keep_alive.interval.count() > 0) {
+    set_option(descriptor_, IPPROTO_TCP, TCP_KEEPINTVL, std::max(1, whole_seconds(keep_alive.interval)));
   }
-  if (keep_alive.count > 0) set_option(descriptor_, IPPROTO_TCP, TCP_KEEPCNT, keep_alive.count);
+  if (keep_alive.count > 0) set_option(descriptor_, IPPROTO_TCP, TCP_KEEPCNT, std::min(keep_alive.count, most_probes));
 }
 
 /// An IPv6 socket sends IPv4 packets if its peer's address is mapped. An IPv4 socket does not know the second option.

@@ -32,6 +32,15 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   /// Errors: Errc::destroyed (the io_context is gone), system errors of epoll_ctl(2).
   error_code start(const SocketAddress* remote = nullptr);
 
+  /// Another process has the connection as well, and made it.
+  void inherit() noexcept { inherited_ = true; }
+
+  /// Ends the watching; the descriptor stays open and is the caller's again. All that is legal then is the destructor.
+  void release() noexcept;
+  /// The kernel has told somebody else already how the connection ended: what has come can still be read, then follows
+  /// `error` (of the system) in place of the end.
+  void has_failed(const error_code& error) noexcept { remember(error.value()); }
+
   void observe(Observer* observer) override { observer_ = observer; }
   bool ready_to_read() override;
   bool ready_to_write() override;
@@ -43,6 +52,7 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   Result splice_out(KernelPipe& pipe) override;
   std::uint64_t sent() const noexcept override { return sent_; }
   Peek peek_end() override;
+  error_code error_behind_end() override;
 
   /// Errors: what ended the connection if it is known, else the system errors of shutdown(2).
   error_code shutdown_write() override;
@@ -51,6 +61,9 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   /// A Unix socket has no reset: it is closed.
   void reset() noexcept override;
   bool can_reset() const noexcept override { return kind_ == Kind::tcp; }
+
+  error_code after_fork() override;
+  bool is_inherited() const noexcept override { return inherited_; }
 
   /// A kind of socket that does not have the option ignores it.
   void set_no_delay(bool enable) noexcept override;
@@ -76,16 +89,17 @@ class DescriptorTransport final : public Transport, private reactor::Watch {
   error_code remember(int code) noexcept;
   error_code remembered() const noexcept;
 
+  Kind kind_ : 1;  // down to the descriptor all lies in the padding of the watch
+  bool attached_ : 1 = false;
+  bool inherited_ : 1 = false;
+  bool splices_ : 1 = true;        // until the system says that it cannot
+  std::uint16_t first_error_ = 0;  // an errno
+  int descriptor_;
   std::shared_ptr<reactor::Loop> loop_;
   Observer* observer_ = nullptr;
   std::uint64_t sent_ = 0;
-  int descriptor_;
   NativeAddress local_{};
   NativeAddress remote_{};
-  std::uint16_t first_error_ = 0;  // an errno
-  Kind kind_;
-  bool attached_ : 1 = false;
-  bool splices_ : 1 = true;  // until the system says that it cannot
 };
 
 // Each idle connection pays for it.

@@ -25,10 +25,6 @@ bool is_link_local(const SocketAddress& address) noexcept {
   return IN6_IS_ADDR_LINKLOCAL(&reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr) != 0;
 }
 
-SocketAddress with_port(const SocketAddress& address, std::uint16_t port) {
-  return SocketAddress::ip(address.address(), port);
-}
-
 /// A connection to "any" address goes to this machine.
 SocketAddress reached(const SocketAddress& target) {
   if (!is_any(target)) return target;
@@ -102,7 +98,7 @@ int MemoryAddresses::closeness(const Entry& entry, const SocketAddress& target) 
 }
 
 bool MemoryAddresses::exists(const SocketAddress& address) const {
-  const SocketAddress plain = with_port(unmapped(address), 0);
+  const SocketAddress plain = unmapped(address).with_port(0);
   return is_any(plain) || is_loopback(plain) || own_.contains(plain.to_string());
 }
 
@@ -133,7 +129,7 @@ template <class Free>
 bool MemoryAddresses::pick_port(SocketAddress& address, Free is_free) {
   const int count = last_port_ - first_port_ + 1;
   for (int i = 0; i < count; ++i) {
-    const SocketAddress candidate = with_port(address, next_port_);
+    const SocketAddress candidate = address.with_port(next_port_);
     next_port_ = next_port_ == last_port_ ? first_port_ : static_cast<std::uint16_t>(next_port_ + 1);
     if (!is_free(candidate)) continue;
     address = candidate;
@@ -194,16 +190,17 @@ MemoryListener* MemoryAddresses::find(const SocketAddress& target) {
 
 // ---- Connecting
 
-error_code MemoryAddresses::route(const SocketAddress& target, std::optional<SocketAddress>& local, Route& found) {
+error_code MemoryAddresses::route(const SocketAddress& target, const std::optional<SocketAddress>& local,
+                                  Route& found) {
   found.remote = target;
   if (target.family() == Family::unix_path) return fits(target) ? error_code() : system_error(EINVAL);
   found.remote = reached(target);
   if (!exists(found.remote)) return system_error(ENETUNREACH);
   SocketAddress source = local.value_or(source_of(found.remote));
-  const error_code code = bind_source(found.remote, source);
-  if (local) local = source;
-  if (code) return code;
-  if (is_any(source)) source = with_port(source_of(found.remote), source.port());
+  if (!local) {
+    if (const error_code code = bind(target, source)) return code;
+  }
+  if (is_any(source)) source = source_of(found.remote).with_port(source.port());
   if (connected(source, found.remote)) return system_error(EADDRNOTAVAIL);
   found.local = source;
   found.held = std::make_shared<Hold>(shared_from_this(), source, found.remote);
@@ -213,14 +210,16 @@ error_code MemoryAddresses::route(const SocketAddress& target, std::optional<Soc
 /// As Linux chooses the source of what stays on the machine.
 SocketAddress MemoryAddresses::source_of(const SocketAddress& remote) const {
   const SocketAddress plain = unmapped(remote);
-  if (plain.family() == Family::ipv6 || !is_loopback(plain)) return with_port(remote, 0);
+  if (plain.family() == Family::ipv6 || !is_loopback(plain)) return remote.with_port(0);
   const SocketAddress loopback = SocketAddress::ip("127.0.0.1", 0);
   return is_mapped(remote) ? mapped(loopback) : loopback;
 }
 
-error_code MemoryAddresses::bind_source(const SocketAddress& remote, SocketAddress& local) {
+error_code MemoryAddresses::bind(const SocketAddress& target, SocketAddress& local) {
+  if (target.family() == Family::unix_path) return {};
   if (const error_code code = refuse(local)) return code;
   if (local.port() != 0) return in_use({local, {}, nullptr}) ? system_error(EADDRINUSE) : error_code();
+  const SocketAddress remote = reached(target);
   const bool picked = pick_port(local, [&](const SocketAddress& candidate) {
     return !in_use({candidate, {}, nullptr}) && !connected(candidate, remote);
   });

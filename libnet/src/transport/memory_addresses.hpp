@@ -53,11 +53,15 @@ class MemoryAddresses : public std::enable_shared_from_this<MemoryAddresses> {
     std::shared_ptr<void> held;
   };
 
+  /// What a connection to `target` is to come from; in place of port 0 it gets one that no such connection has.
+  /// Errors: EADDRNOTAVAIL (not an address of this network, or no port is left), EADDRINUSE (somebody listens there).
+  error_code bind(const SocketAddress& target, SocketAddress& local);
+
   /// Finds the way to `target`.
-  /// @param local  What to bind to; with port 0, the port that was picked is filled in.
-  /// Errors: ENETUNREACH (not an address of this network), EADDRNOTAVAIL (`local` is none, the very same connection exists,
-  /// or no port is left), EADDRINUSE (somebody listens at `local`), EINVAL (the path is too long).
-  error_code route(const SocketAddress& target, std::optional<SocketAddress>& local, Route& found);
+  /// @param local  What was bound; nothing if the network chooses.
+  /// Errors: ENETUNREACH (not an address of this network), EADDRNOTAVAIL (the very same connection exists, or no port is
+  /// left), EINVAL (the path is too long).
+  error_code route(const SocketAddress& target, const std::optional<SocketAddress>& local, Route& found);
 
  private:
   struct Entry {
@@ -80,7 +84,6 @@ class MemoryAddresses : public std::enable_shared_from_this<MemoryAddresses> {
   bool pick_port(SocketAddress& address, Free is_free);
   error_code name_listener(Entry& entry);
   error_code pick_name(Entry& entry);
-  error_code bind_source(const SocketAddress& remote, SocketAddress& local);
 
   std::vector<Entry> listening_;
   std::set<std::string> own_;

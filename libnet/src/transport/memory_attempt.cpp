@@ -43,6 +43,11 @@ error_code MemoryAttempt::proceed(std::unique_ptr<Transport>& connected) {
 error_code MemoryAttempt::start() {
   if (options_.bound) return Errc::invalid_handle;  // a descriptor of the system's
   local_ = options_.local;
+  if (local_) {
+    const error_code code = addresses_->bind(target_, *local_);
+    failed_to_bind_ = static_cast<bool>(code);
+    if (code) return code;
+  }
   if (const error_code code = addresses_->route(target_, local_, route_)) return code;
   state_ = delay_ > reactor::Duration::zero() ? State::under_way : State::arrived;
   if (state_ == State::under_way) loop_->start(*this, loop_->precise_now() + delay_);

@@ -19,6 +19,7 @@ class MemoryAttempt final : public Attempt, private BacklogWaiter, private react
   void observe(Observer* observer) override { observer_ = observer; }
   error_code proceed(std::unique_ptr<Transport>& connected) override;
   const std::optional<SocketAddress>& local_address() const noexcept override { return local_; }
+  bool failed_to_bind() const noexcept override { return failed_to_bind_; }
 
  private:
   enum class State : std::uint8_t { fresh, under_way, arrived };
@@ -40,6 +41,7 @@ class MemoryAttempt final : public Attempt, private BacklogWaiter, private react
   const reactor::Duration delay_;
   Observer* observer_ = nullptr;
   std::optional<SocketAddress> local_;  // bound by request
+  bool failed_to_bind_ = false;
   MemoryAddresses::Route route_;
   State state_ = State::fresh;
 };

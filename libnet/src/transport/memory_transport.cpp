@@ -79,9 +79,11 @@ bool MemoryTransport::ready_to_write() {
 void MemoryTransport::tell_if_awaited() {
   const bool tell_reader = read_awaited_ && may_read();
   const bool tell_writer = write_awaited_ && may_write();
-  if (!tell_reader && !tell_writer) return;
+  const bool tell_failure = failure_awaited_ && has_failed();
+  if (!tell_reader && !tell_writer && !tell_failure) return;
   if (tell_reader) read_awaited_ = false;
   if (tell_writer) write_awaited_ = false;
+  if (tell_failure) failure_awaited_ = false;
   loop_->schedule(*this);
 }
 
@@ -117,6 +119,13 @@ Peek MemoryTransport::peek_end() {
   const Result result = nothing_to_read();
   if (result.status == Status::error) return {Waiting::error, result.error};
   return {result.status == Status::end ? Waiting::end : Waiting::nothing, {}};
+}
+
+bool MemoryTransport::has_failed() const noexcept { return first_error_ || side().pending_error != 0; }
+
+error_code MemoryTransport::error_behind_end() {
+  failure_awaited_ = !has_failed();
+  return failure_awaited_ ? error_code() : failed(take_error()).error;
 }
 
 // ---- Writing

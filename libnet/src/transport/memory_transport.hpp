@@ -43,6 +43,7 @@ class MemoryTransport final : public Transport, private reactor::Task {
   Result try_write(std::span<const iovec> buffers) override;
   std::uint64_t sent() const noexcept override { return sent_; }
   Peek peek_end() override;
+  error_code error_behind_end() override;
   error_code shutdown_write() override;
 
   /// With bytes unread the peer sees a reset, else an orderly end; its writes fail from now on.
@@ -82,6 +83,7 @@ class MemoryTransport final : public Transport, private reactor::Task {
   Side& peer() const noexcept;
   bool may_read() const noexcept;
   bool may_write() const noexcept;
+  bool has_failed() const noexcept;
   Result nothing_to_read() noexcept;
   std::size_t push(std::span<const iovec> buffers);
   Result failed(error_code error) noexcept;
@@ -97,6 +99,7 @@ class MemoryTransport final : public Transport, private reactor::Task {
   error_code first_error_;
   bool read_awaited_ = false;
   bool write_awaited_ = false;
+  bool failure_awaited_ = false;
   bool closed_ = false;
   bool can_reset_ = true;
   std::optional<SocketAddress> local_;

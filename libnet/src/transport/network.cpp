@@ -13,7 +13,7 @@ Network& Network::of(reactor::Loop& loop) {
 }
 
 void use_network(reactor::asio::io_context& context, std::shared_ptr<Network> network) {
-  reactor::asio::use_service<reactor::ContextService>(context).use_network(std::move(network));
+  reactor::ContextService::of(context).use_network(std::move(network));
 }
 
 }  // namespace libnet::transport

@@ -47,11 +47,17 @@ class Listener {
   /// wait still (no descriptors) or be gone.
   virtual error_code accept(Accepted& accepted) = 0;
 
+  /// Whoever was told does not take what may wait, for now: another listener of the same socket may.
+  virtual void pass_on() noexcept {}
+
   /// With the port that was picked.
   virtual const std::optional<SocketAddress>& address() const noexcept = 0;
 
   /// The descriptor, or -1 if there is none.
   virtual int native_handle() const noexcept { return -1; }
+
+  /// In a child process: goes on beside the parent's.
+  virtual error_code after_fork() { return {}; }
 };
 
 /// One try to reach one address. Destroying it gives up.
@@ -78,8 +84,15 @@ class Attempt {
   /// Errors: EINPROGRESS while it runs; none: `connected` is set, and nothing is left to be called; others: it failed.
   virtual error_code proceed(std::unique_ptr<Transport>& connected) = 0;
 
-  /// What the attempt was bound to by request, with the port that was picked; nothing if the network chooses.
+  /// What the attempt was bound to by request, with the port that was picked; nothing if the network chooses. The port may
+  /// be picked no sooner than it connects.
   virtual const std::optional<SocketAddress>& local_address() const noexcept = 0;
+
+  /// Whether it failed because it could not be bound as requested: nothing was attempted then.
+  virtual bool failed_to_bind() const noexcept = 0;
+
+  /// In a child process: goes on beside the parent's.
+  virtual error_code after_fork() { return {}; }
 };
 
 struct ListenerOptions {
@@ -133,8 +146,8 @@ class Network {
   virtual std::unique_ptr<Attempt> connect(const SharedLoop& loop, const SocketAddress& address,
                                            const AttemptOptions& options) = 0;
 
-  /// Takes over a descriptor that does not listen.
-  /// Errors: Errc::invalid_handle if it is no such stream socket: it is still the caller's. Others: it is closed.
+  /// Takes over a descriptor that does not listen. If that fails, also by an exception, it is the caller's and as it was.
+  /// Errors: Errc::invalid_handle if it is no such stream socket; system errors, EEXIST if the loop has it already.
   virtual error_code adopt(const SharedLoop& loop, int descriptor, Adopted& adopted) = 0;
 
   /// Finds the addresses of a host: at once, later, or never.

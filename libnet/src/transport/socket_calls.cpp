@@ -71,6 +71,14 @@ error_code connect_to(int descriptor, const SocketAddress& address) noexcept {
   });
 }
 
+/// A socket of another kind is never connected, so that a server does not hear of the question. The refusal says that there
+/// is no socket, another error that there is one of the wrong kind: for one that listens, and for one that is only bound, in
+/// whatever network namespace.
+bool is_bound_to(const SocketAddress& path) noexcept {
+  const Descriptor probe(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  return probe.get() < 0 || connect_to(probe.get(), path) != boost::system::errc::connection_refused;
+}
+
 // ---- What a descriptor is
 
 bool is_stream_socket(int descriptor) noexcept { return option(descriptor, SOL_SOCKET, SO_TYPE) == SOCK_STREAM; }
@@ -78,6 +86,11 @@ bool is_stream_socket(int descriptor) noexcept { return option(descriptor, SOL_S
 bool is_listening(int descriptor) noexcept { return option(descriptor, SOL_SOCKET, SO_ACCEPTCONN).value_or(0) != 0; }
 
 bool is_unix_socket(int descriptor) noexcept { return option(descriptor, SOL_SOCKET, SO_DOMAIN) == AF_UNIX; }
+
+bool is_readable(int descriptor) noexcept {
+  pollfd state{descriptor, POLLIN, 0};
+  return ::poll(&state, 1, 0) != 0;  // if it cannot be asked, trying tells
+}
 
 bool is_connected(int descriptor) noexcept {
   sockaddr_storage peer{};
@@ -108,10 +121,15 @@ bool remote_address(int descriptor, sockaddr* address, socklen_t size) noexcept 
 
 // ---- Options
 
-error_code make_non_blocking(int descriptor) noexcept {
+MadeNonBlocking::MadeNonBlocking(int descriptor) noexcept : descriptor_(descriptor) {
   const int flags = ::fcntl(descriptor, F_GETFL);
-  if (flags < 0) return last_error();
-  return outcome(::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK));
+  if (flags >= 0 && (flags & O_NONBLOCK) != 0) return;
+  error_ = flags < 0 ? last_error() : outcome(::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK));
+  changed_ = !error_;
+}
+
+MadeNonBlocking::~MadeNonBlocking() {
+  if (changed_) ::fcntl(descriptor_, F_SETFL, ::fcntl(descriptor_, F_GETFL) & ~O_NONBLOCK);
 }
 
 error_code set_option(int descriptor, int level, int name, int value) noexcept {
@@ -130,13 +148,11 @@ int take_pending_error(int descriptor) noexcept {
   return pending ? *pending : errno;
 }
 
-/// Where the option is refused, Linux resets a connection that is connected to nobody, too: the peer must not take this
-/// for an orderly end.
-void reset_on_close(int descriptor) noexcept {
+void reset_connection(int descriptor) noexcept {
   const linger discard{.l_onoff = 1, .l_linger = 0};
-  if (::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &discard, sizeof discard) == 0) return;
+  ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &discard, sizeof discard);
   const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
-  ::connect(descriptor, &nobody, sizeof nobody);
+  ::connect(descriptor, &nobody, sizeof nobody);  // at once, although other processes may have it
 }
 
 }  // namespace libnet::transport

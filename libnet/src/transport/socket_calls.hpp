@@ -54,6 +54,9 @@ error_code listen_on(int descriptor, int backlog) noexcept;
 error_code accept_from(int listener, Descriptor& accepted, std::optional<SocketAddress>* remote) noexcept;
 /// Errors: EINPROGRESS while it goes on; EINVAL also for a path that is too long.
 error_code connect_to(int descriptor, const SocketAddress& address) noexcept;
+/// Whether a socket of whatever process is bound to the file of a Unix path, listening or not. Also true where that cannot
+/// be told.
+bool is_bound_to(const SocketAddress& path) noexcept;
 /// @}
 
 /// @name What a descriptor is
@@ -61,6 +64,8 @@ error_code connect_to(int descriptor, const SocketAddress& address) noexcept;
 bool is_stream_socket(int descriptor) noexcept;
 bool is_listening(int descriptor) noexcept;
 bool is_unix_socket(int descriptor) noexcept;
+/// Something can be read or accepted now, or an error is to be had.
+bool is_readable(int descriptor) noexcept;
 bool is_connected(int descriptor) noexcept;
 /// Neither connected now nor ever before: one that the peer has reset has no peer any more either.
 bool was_never_connected(int descriptor) noexcept;
@@ -72,14 +77,31 @@ bool remote_address(int descriptor, sockaddr* address, socklen_t size) noexcept;
 
 /// @name Options
 /// @{
-[[nodiscard]] error_code make_non_blocking(int descriptor) noexcept;
+/// Makes somebody's descriptor non-blocking; unless it is kept, it becomes again what it was.
+class MadeNonBlocking {
+ public:
+  explicit MadeNonBlocking(int descriptor) noexcept;
+  MadeNonBlocking(const MadeNonBlocking&) = delete;
+  MadeNonBlocking& operator=(const MadeNonBlocking&) = delete;
+  ~MadeNonBlocking();
+
+  /// Why it could not be done.
+  const error_code& error() const noexcept { return error_; }
+  void keep() noexcept { changed_ = false; }
+
+ private:
+  int descriptor_;
+  bool changed_ = false;
+  error_code error_;
+};
 error_code set_option(int descriptor, int level, int name, int value) noexcept;
 /// Nothing if this kind of socket does not have the option.
 std::optional<int> option(int descriptor, int level, int name) noexcept;
 /// The error that the kernel holds for the next call, or 0. It tells it only once.
 int take_pending_error(int descriptor) noexcept;
-/// Closing discards what was not sent, and the peer sees a reset.
-void reset_on_close(int descriptor) noexcept;
+/// Discards what was not sent, and the peer sees a reset; where the system can do that only as it closes, when the last
+/// process has closed the descriptor.
+void reset_connection(int descriptor) noexcept;
 /// @}
 
 }  // namespace libnet::transport

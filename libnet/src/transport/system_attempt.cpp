@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <utility>
 
+#include <netinet/in.h>
 #include <unistd.h>
 
-#include "detail/last_error.hpp"
 #include "transport/binding.hpp"
 #include "transport/descriptor_transport.hpp"
 #include "transport/native.hpp"
@@ -19,6 +19,9 @@ namespace {
 constexpr std::chrono::milliseconds longest_retry{50};
 
 const error_code in_progress = system_error(EINPROGRESS);
+
+/// Whether a connection has ended with this. An attempt never does: where nobody listens it is refused.
+bool ends_connection(int code) noexcept { return code == ECONNRESET || code == EPIPE; }
 
 }  // namespace
 
@@ -41,6 +44,7 @@ error_code SystemAttempt::start() {
   if (const error_code code = open()) return code;
   if (const error_code code = bind_local()) return code;
   const error_code code = connect_to(descriptor_, address_);
+  note_picked_port();
   if (code == in_progress) {
     const error_code attached = loop_->reactor().attach(*this, descriptor_);
     return attached ? attached : result();
@@ -65,24 +69,33 @@ error_code SystemAttempt::open_bound() {
   return descriptor_ < 0 ? error_code(Errc::invalid_handle) : error_code();
 }
 
+/// Leaves the choice of a port to connect(2): connections to several servers can then share one.
 error_code SystemAttempt::bind_local() {
   if (!options_.local) return {};
   local_ = options_.local;
   set_option(descriptor_, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (const error_code code = bind_to(descriptor_, *local_)) return code;
-  const auto bound = transport::local_address(descriptor_);  // the system may have picked the port
-  if (!bound) return detail::last_error();
-  local_ = bound;
-  return {};
+#ifdef IP_BIND_ADDRESS_NO_PORT
+  if (local_->port() == 0) set_option(descriptor_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+#endif
+  const error_code code = bind_to(descriptor_, *local_);
+  failed_to_bind_ = static_cast<bool>(code);
+  return code;
+}
+
+void SystemAttempt::note_picked_port() {
+  if (!options_.local || options_.local->port() != 0) return;
+  if (const auto bound = transport::local_address(descriptor_)) local_ = bound;
 }
 
 /// What has become of a connect that was started; asks to be told if it is too early to say.
 error_code SystemAttempt::result() {
   if (watch_error != 0) return system_error(watch_error);
   if (writable) {
-    if (const int code = take_pending_error(descriptor_)) return system_error(code);
-    if (is_connected(descriptor_)) return {};
-    if (const error_code code = connect_again(); code != in_progress) return code;
+    const int code = take_pending_error(descriptor_);
+    if (ends_connection(code)) ended_with_ = system_error(code);
+    if (code != 0 && !ended_with_) return system_error(code);
+    if (ended_with_ || is_connected(descriptor_)) return {};
+    if (const error_code again = connect_again(); again != in_progress) return again;
     writable = false;  // woken too early
   }
   loop_->reactor().await_writable(*this);
@@ -109,9 +122,16 @@ error_code SystemAttempt::make_transport(std::unique_ptr<Transport>& connected) 
   const auto kind = is_unix() ? DescriptorTransport::Kind::unix_stream : DescriptorTransport::Kind::tcp;
   auto made = std::make_unique<DescriptorTransport>(loop_, descriptor_, kind);
   descriptor_ = -1;
-  const error_code code = made->start();
+  if (inherited_) made->inherit();
+  if (ended_with_) made->has_failed(ended_with_);
+  const error_code code = made->start(ended_with_ ? &address_ : nullptr);  // else the peer can be asked for
   if (!code) connected = std::move(made);
   return code;
+}
+
+error_code SystemAttempt::after_fork() {
+  inherited_ = descriptor_ >= 0;
+  return loop_->reactor().watch_again(*this);
 }
 
 void SystemAttempt::close() noexcept {

@@ -19,6 +19,8 @@ class SystemAttempt final : public Attempt, private reactor::Watch, private reac
   void observe(Observer* observer) override { observer_ = observer; }
   error_code proceed(std::unique_ptr<Transport>& connected) override;
   const std::optional<SocketAddress>& local_address() const noexcept override { return local_; }
+  bool failed_to_bind() const noexcept override { return failed_to_bind_; }
+  error_code after_fork() override;
 
  private:
   void on_ready() override { tell(); }
@@ -29,6 +31,7 @@ class SystemAttempt final : public Attempt, private reactor::Watch, private reac
   error_code open();
   error_code open_bound();
   error_code bind_local();
+  void note_picked_port();
   error_code result();
   error_code connect_again() const;
   error_code retry_later();
@@ -40,7 +43,10 @@ class SystemAttempt final : public Attempt, private reactor::Watch, private reac
   const AttemptOptions options_;
   Observer* observer_ = nullptr;
   int descriptor_ = -1;
+  error_code ended_with_;               // if the connection came about and was over before anybody looked
+  bool inherited_ = false;              // the parent process connects with it too
   std::optional<SocketAddress> local_;  // bound by request
+  bool failed_to_bind_ = false;
   std::chrono::milliseconds retry_delay_{1};
 };
 

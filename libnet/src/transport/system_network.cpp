@@ -21,6 +21,18 @@ error_code open_listener(const Network::SharedLoop& loop, const Where& where, co
   return code;
 }
 
+/// A transport that gives its descriptor back open, unless it is taken out.
+struct Lent {
+  explicit Lent(std::unique_ptr<DescriptorTransport> made) noexcept : transport(std::move(made)) {}
+  Lent(const Lent&) = delete;
+  Lent& operator=(const Lent&) = delete;
+  ~Lent() {
+    if (transport) transport->release();
+  }
+
+  std::unique_ptr<DescriptorTransport> transport;
+};
+
 }  // namespace
 
 error_code SystemNetwork::listen(const SharedLoop& loop, const SocketAddress& address, const ListenerOptions& options,
@@ -45,17 +57,19 @@ std::unique_ptr<Attempt> SystemNetwork::connect(const SharedLoop& loop, const So
 
 error_code SystemNetwork::adopt(const SharedLoop& loop, int descriptor, Adopted& adopted) {
   if (!is_stream_socket(descriptor) || is_listening(descriptor)) return Errc::invalid_handle;
-  if (const error_code code = make_non_blocking(descriptor)) return code;
   if (was_never_connected(descriptor)) {
     adopted.bound = Binding::adopt(descriptor);
     return {};
   }
+  MadeNonBlocking non_blocking(descriptor);
+  if (non_blocking.error()) return non_blocking.error();
   using Kind = DescriptorTransport::Kind;
-  const Kind kind = is_unix_socket(descriptor) ? Kind::unix_stream : Kind::tcp;
-  auto transport = std::make_unique<DescriptorTransport>(loop, descriptor, kind);
-  const error_code code = transport->start();
-  if (!code) adopted.transport = std::move(transport);
-  return code;
+  Lent lent(std::make_unique<DescriptorTransport>(loop, descriptor,
+                                                  is_unix_socket(descriptor) ? Kind::unix_stream : Kind::tcp));
+  if (const error_code code = lent.transport->start()) return code;
+  adopted.transport = std::move(lent.transport);
+  non_blocking.keep();
+  return {};
 }
 
 void SystemNetwork::lookup(reactor::Loop&, std::string_view host, const LookupOptions& options, LookupAnswer answer) {

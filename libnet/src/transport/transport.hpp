@@ -141,6 +141,10 @@ class Transport {
   /// What waits unread, without taking it: so the end of an idle connection is seen without a reader.
   virtual Peek peek_end() = 0;
 
+  /// Where the peer's end is all that a read meets: the error that has come behind it, if there is one. If there is none,
+  /// the observer is told as soon as there may be one.
+  virtual error_code error_behind_end() { return {}; }
+
   /// Sends the end of our side, behind what was written. `unsent()` may be positive afterwards: then `flush()`.
   virtual error_code shutdown_write() = 0;
 
@@ -152,6 +156,16 @@ class Transport {
 
   /// Whether `reset()` is more than `close()`.
   virtual bool can_reset() const noexcept { return true; }
+
+  /// @name Processes
+  /// After fork() two processes have the same connection.
+  /// @{
+  /// This is the child. The connection is watched again, and is inherited. One that lies over another passes this on.
+  virtual error_code after_fork() { return {}; }
+  /// Whether the process that made this one may go on with the connection: then only `shutdown_write` and `reset` act on
+  /// it, and what is left to ourselves (lingering) does not. Over when this process has sent the end.
+  virtual bool is_inherited() const noexcept { return false; }
+  /// @}
 
   /// @name Options of a connection
   /// What does not exist on this kind of transport is ignored.

@@ -58,7 +58,7 @@ class HandlerOperation final : public Base {
   std::chrono::nanoseconds watch_cancellation(OperationOwner& owner) override {
     auto slot = asio::get_associated_cancellation_slot(handler_);
     if (slot.is_connected()) slot.template emplace<CancelHandler>(owner, *this);
-    return associated_time_limit<Handler>::get(handler_, std::chrono::nanoseconds(-1));
+    return associated_time_limit<Handler>::get(handler_, no_time_limit);
   }
 
   void complete() override {

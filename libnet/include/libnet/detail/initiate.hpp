@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 /// How sockets and servers start operations for completion tokens.
 namespace libnet::detail {
 
@@ -72,6 +74,8 @@ auto initiate_made(const Made& made, Token& token, Arguments&&... arguments) {
 }
 
 }  // namespace libnet::detail
+
+#pragma GCC visibility pop
 
 namespace boost::asio {
 

@@ -33,6 +33,11 @@ class List {
   bool empty() const noexcept { return root_.next_ == &root_; }
   T& front() noexcept { return static_cast<T&>(*root_.next_); }
   T& back() noexcept { return static_cast<T&>(*root_.previous_); }
+  /// The one before an element of this list; null if it is the first.
+  T* before(T& element) noexcept {
+    ListNode<T>* const node = static_cast<ListNode<T>&>(element).previous_;
+    return node != &root_ ? static_cast<T*>(node) : nullptr;
+  }
 
   void push_back(T& element) noexcept { insert_before(root_, element); }
   void push_front(T& element) noexcept { insert_before(*root_.next_, element); }

@@ -8,6 +8,8 @@
 
 #include <libnet/listener_id.hpp>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 /// The event listeners of one object.
 namespace libnet::detail {
 
@@ -93,3 +95,5 @@ class ListenerTable {
 static_assert(sizeof(void*) != 8 || sizeof(ListenerTable) <= 24);
 
 }  // namespace libnet::detail
+
+#pragma GCC visibility pop

@@ -17,6 +17,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 /// What waits for a completion: an asynchronous operation whose handler's type is erased.
 namespace libnet::detail {
 
@@ -39,6 +41,9 @@ class OperationOwner {
  protected:
   ~OperationOwner() = default;
 };
+
+/// The longest duration stands for no limit.
+inline constexpr auto no_time_limit = std::chrono::nanoseconds::max();
 
 /// The timer of one operation; lives in the compiled library.
 class Deadline;
@@ -68,7 +73,7 @@ class Operation : public ListNode<Operation> {
   explicit Operation(Kind which) noexcept : kind(which) {}
 
   /// Lets the handler's cancellation slot reach the owner; called when the operation has to wait.
-  /// @return  The time limit that the handler asks for. [ns], negative: none
+  /// @return  The time limit that the handler asks for; no_time_limit: none. Zero and less: it is up already.
   virtual std::chrono::nanoseconds watch_cancellation(OperationOwner& owner) = 0;
 
   /// Frees the operation, then calls its handler with `result` and what the kind adds to it.
@@ -83,6 +88,7 @@ class Operation : public ListNode<Operation> {
 
   const Kind kind;
   bool is_callback = false;  ///< Given to a `verb()`: what it throws is what a listener throws.
+  bool waits = false;        ///< Waits for an event or a connection, and has no result yet.
   error_code result;
   std::unique_ptr<Deadline, DeadlineDeleter> deadline;
 
@@ -169,7 +175,7 @@ class PipeOperation : public ResultOperation<std::uint64_t> {
   std::unique_ptr<Pipe, PipeDeleter> pipe;
 };
 
-/// A write: the bytes [begin, end) of all that was ever queued on the connection.
+/// A write: the bytes [begin, end) of all that was ever queued on the connection, whether they were sent or taken out.
 class WriteOperation : public Operation {
  public:
   using Signature = void(error_code, std::size_t);
@@ -178,9 +184,11 @@ class WriteOperation : public Operation {
 
   std::tuple<std::size_t> take_results() const noexcept { return {transferred}; }
 
-  std::uint64_t begin = 0;      ///< [bytes since the start of the connection]
-  std::uint64_t end = 0;        ///< [bytes since the start of the connection]
-  std::size_t transferred = 0;  ///< [bytes] that reached the kernel
+  std::uint64_t begin = 0;       ///< [bytes since the start of the connection]
+  std::uint64_t end = 0;         ///< [bytes since the start of the connection]
+  std::size_t transferred = 0;   ///< [bytes] that reached the kernel
+  std::uint64_t gap = 0;         ///< [bytes] taken out between this write and the next one that waits
+  void* last_segment = nullptr;  ///< Where the write queue has its last bytes, while none of them has left.
 };
 
 /// Waits for the next emission of one event.
@@ -209,3 +217,5 @@ class TypedEventOperation : public EventOperation {
 };
 
 }  // namespace libnet::detail
+
+#pragma GCC visibility pop

@@ -12,6 +12,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 /// Receiving into the caller's memory.
 namespace libnet::detail {
 
@@ -69,3 +71,5 @@ class Receiver final : public Callable {
 };
 
 }  // namespace libnet::detail
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 #include <new>
 #include <type_traits>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 /// Memory for what comes and goes with every message: operations, completion handlers, queue segments.
 ///
 /// Freed memory waits in lists of the freeing thread, one per size class, so a steady state never reaches the heap. The
@@ -91,3 +93,5 @@ class RecyclingAllocator {
 };
 
 }  // namespace libnet::detail
+
+#pragma GCC visibility pop

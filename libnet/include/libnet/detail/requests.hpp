@@ -1,5 +1,6 @@
 #pragma once
 
+#include <libnet/address.hpp>
 #include <libnet/bound_socket.hpp>
 #include <libnet/error_code.hpp>
 #include <libnet/options.hpp>
@@ -8,13 +9,15 @@
 #include <stop_token>
 #include <string>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet::detail {
 
 /// ConnectOptions with everything they point to.
 class ConnectRequest {
  public:
   ConnectRequest(const ConnectOptions& options)
-      : host(options.host),
+      : host(options.host.empty() ? default_host : options.host),
         path(options.path),
         local_address(options.local_address),
         port(options.port),
@@ -27,10 +30,12 @@ class ConnectRequest {
     if (options.lookup != nullptr) lookup = *options.lookup;
     if (options.bound != nullptr) bound = *options.bound;
     if (options.stop != nullptr) stop = *options.stop;
+    if (options.address != nullptr) aim_at(*options.address);
   }
 
   std::string host;
   std::string path;
+  std::optional<SocketAddress> address;  ///< Was given as such; then the text is for messages alone.
   std::string local_address;
   std::optional<int> port;
   std::optional<int> local_port;
@@ -42,6 +47,14 @@ class ConnectRequest {
   std::optional<std::chrono::milliseconds> attempt_timeout;
   std::chrono::milliseconds timeout;
   std::stop_token stop;
+
+ private:
+  void aim_at(const SocketAddress& where) {
+    const bool is_path = where.family() == Family::unix_path;
+    (is_path ? path : host) = where.address();
+    port = is_path ? std::nullopt : std::optional<int>(where.port());
+    address = where;
+  }
 };
 
 /// ListenOptions with everything they point to.
@@ -49,7 +62,6 @@ class ListenRequest {
  public:
   ListenRequest(const ListenOptions& options)
       : host(options.host),
-        path(options.path),
         port(options.port),
         fd(options.fd),
         backlog(options.backlog),
@@ -57,13 +69,14 @@ class ListenRequest {
         reuse_port(options.reuse_port),
         readable_all(options.readable_all),
         writable_all(options.writable_all) {
+    if (options.path.data() != nullptr) path = options.path;
     if (options.lookup != nullptr) lookup = *options.lookup;
     if (options.bound != nullptr) bound = *options.bound;
     if (options.stop != nullptr) stop = *options.stop;
   }
 
   std::string host;
-  std::string path;
+  std::optional<std::string> path;  ///< Unset is something else than empty: nobody named a path.
   std::optional<int> port;
   std::optional<int> fd;
   std::optional<BoundSocket> bound;
@@ -78,3 +91,5 @@ class ListenRequest {
 };
 
 }  // namespace libnet::detail
+
+#pragma GCC visibility pop

@@ -50,6 +50,10 @@ class WatchedDescriptor {
     return ENOMEM;
   }
 
+  int descriptor() const noexcept { return descriptor_; }
+  /// What the events of Asio's epoll set point to.
+  void* registration() const noexcept { return registration_; }
+
   void stop() noexcept {
     if (registration_ != nullptr) reactor_.deregister_internal_descriptor(descriptor_, registration_);
     if (registration_ != nullptr) reactor_.cleanup_descriptor_data(registration_);
