@@ -81,14 +81,14 @@ void time_limits(Trial& trial) {
     co_await socket.async_connect(where);
     try {
       co_await socket.async_read(cancel_after(5ms));
-      its.expect(false, "a read that could not end did");
+      ++its.counters[1];
     } catch (const SystemError& error) {
       if (error.code() == Errc::timed_out) ++its.counters[0];
       if (error.code() != Errc::timed_out) its.tell(error.what());
     }
     co_await socket.async_close(cancel_after(2s));
   }(trial));
-  trial.expect(trial.counters[0] == 1, "no timeout");
+  trial.expect(trial.counters[0] == 1 && trial.counters[1] == 0, "a read that could not end did");
 }
 
 void five_accepts(Trial& trial) {

@@ -63,7 +63,7 @@ void arm(const Point& point) {
 /// Asio sets its timer with a call whose failure it does not look at; the portable reactor's time is Asio's.
 bool is_asios(const Point& point) {
   return point.reactor == ReactorKind::portable && point.kind == Kind::call &&
-         (point.function == Function::timerfd_settime || point.function == Function::epoll_wait);
+         point.function == Function::timerfd_settime;
 }
 
 struct Options {

@@ -117,21 +117,32 @@ void Trial::run_until(const std::function<bool()>& done) {
 
 namespace {
 
-detail::EntryCoroutine watched(asio::awaitable<void> coroutine, Trial& trial, std::function<void(bool)> ended) {
-  bool failed = false;
+/// Tells of the end of a coroutine, also of one that is destroyed because Asio found no memory for it.
+struct Ending {
+  explicit Ending(std::function<void(bool)> told) : ended(std::move(told)) {}
+  Ending(Ending&& other) noexcept : ended(std::exchange(other.ended, nullptr)), failed(other.failed) {}
+  Ending& operator=(Ending&&) = delete;
+  ~Ending() {
+    if (ended) ended(failed);
+  }
+
+  std::function<void(bool)> ended;
+  bool failed = true;
+};
+
+detail::EntryCoroutine watched(asio::awaitable<void> coroutine, Trial& trial, Ending ending) {
   try {
     co_await std::move(coroutine);
+    ending.failed = false;
   } catch (const std::exception& thrown) {
     trial.tell(thrown.what());
-    failed = true;
   }
-  ended(failed);
 }
 
 }  // namespace
 
 void Trial::spawn(asio::awaitable<void> coroutine, std::function<void(bool)> ended) {
-  detail::launch(watched(std::move(coroutine), *this, std::move(ended)), io_->get_executor(), [](auto) {});
+  detail::launch(watched(std::move(coroutine), *this, Ending(std::move(ended))), io_->get_executor(), [](auto) {});
 }
 
 void Trial::await(asio::awaitable<void> coroutine) {

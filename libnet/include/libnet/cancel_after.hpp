@@ -1,6 +1,7 @@
 #pragma once
 
 #include <libnet/detail/asio/initiation_archetype.hpp>
+#include <libnet/detail/give_back.hpp>
 #include <libnet/milliseconds.hpp>
 #include <libnet/use_awaitable.hpp>
 
@@ -96,8 +97,13 @@ class LimitedInitiation {
 
   template <class Handler, class... Arguments>
   void operator()(Handler&& handler, Arguments&&... arguments) {
-    initiation_(LimitedHandler<std::decay_t<Handler>>(std::forward<Handler>(handler), time_limit_),
-                std::forward<Arguments>(arguments)...);
+    LimitedHandler<std::decay_t<Handler>> limited(std::forward<Handler>(handler), time_limit_);
+    try {
+      initiation_(std::move(limited), std::forward<Arguments>(arguments)...);
+    } catch (...) {
+      give_back(limited.handler, std::forward<Handler>(handler));
+      throw;
+    }
   }
 
   Error describe(const error_code& code) const

@@ -48,6 +48,11 @@ class Watch {
   bool hangup = false;  // the peer's end, an error or urgent data was signalled: read on until the end
   bool broken = false;  // an error may be pending
 
+  /// The first error counts.
+  void cannot_tell(int code) noexcept {
+    if (watch_error == 0) watch_error = static_cast<std::uint8_t>(code);
+  }
+
  protected:
   virtual ~Watch() = default;
 

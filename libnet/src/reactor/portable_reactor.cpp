@@ -1,6 +1,7 @@
 #include "reactor/portable_reactor.hpp"
 
 #include <array>
+#include <cerrno>
 #include <utility>
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
@@ -93,7 +94,7 @@ struct PortableReactor::WaitHandler {
     registration->waits[condition].waiting = false;
     Watch* watch = registration->watch;
     if (watch == nullptr) return;
-    if (error) watch->watch_error = static_cast<std::uint8_t>(error.value());  // it was not ended from here
+    if (error) watch->cannot_tell(error.value());  // it was not ended from here
     watch->*states[condition] = true;
     loop->announce_turn();
     watch->on_ready();
@@ -108,9 +109,15 @@ struct PortableReactor::WaitHandler {
 void PortableReactor::Registration::start(Loop& loop, std::size_t condition) {
   Wait& wait = waits[condition];
   if (!wait.wanted || wait.waiting) return;
+  errno = 0;  // Asio does not look whether the system has taken the wait
   descriptor_->async_wait(wait_kinds[condition], WaitHandler{loop.shared_from_this(), shared_from_this(), condition});
+  const int code = errno;
   wait = {.wanted = false, .waiting = true};
   discount_wait(loop.context());
+  if (code == 0) return;
+  watch->cannot_tell(code);
+  error_code unused;
+  descriptor_->cancel(unused);
 }
 
 PortableReactor::PortableReactor(Loop& loop) : loop_(loop) { timer_.emplace(loop.context()); }

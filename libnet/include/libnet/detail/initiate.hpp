@@ -1,5 +1,6 @@
 #pragma once
 
+#include <libnet/detail/give_back.hpp>
 #include <libnet/detail/handler_operation.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -48,8 +49,13 @@ class MakeInitiation {
   template <class Handler, class... Arguments>
   void operator()(Handler&& handler, Arguments&&... arguments) {
     std::decay_t<Handler> own(std::forward<Handler>(handler));
-    inner_(MadeHandler<Made, std::decay_t<Handler>>(std::move(made_), std::move(own)),
-           std::forward<Arguments>(arguments)...);
+    MadeHandler<Made, std::decay_t<Handler>> made(std::move(made_), std::move(own));
+    try {
+      inner_(std::move(made), std::forward<Arguments>(arguments)...);
+    } catch (...) {
+      give_back(made.handler, std::forward<Handler>(handler));
+      throw;
+    }
   }
 
   Error describe(const error_code& code) const { return inner_.describe(code); }
