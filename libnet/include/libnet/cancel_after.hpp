@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 /// A completion token with a time limit; made by cancel_after().
@@ -107,6 +109,8 @@ class LimitedInitiation {
 
 }  // namespace detail
 }  // namespace libnet
+
+#pragma GCC visibility pop
 
 namespace boost::asio {
 

@@ -13,7 +13,7 @@
 namespace libnet {
 
 namespace core {
-class LookupPromise;
+class [[gnu::visibility("hidden")]] LookupPromise;
 }
 
 /// What a name lookup is asked beside the name.

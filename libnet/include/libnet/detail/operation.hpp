@@ -37,7 +37,7 @@ class OperationOwner {
 };
 
 /// The timer of one operation; lives in the compiled library.
-class Deadline;
+class [[gnu::visibility("hidden")]] Deadline;
 struct DeadlineDeleter {
   void operator()(Deadline* deadline) const noexcept;
 };
@@ -151,7 +151,7 @@ class ReadSomeOperation : public ResultOperation<std::size_t> {
 };
 
 /// What a pipe is while it runs; lives in the compiled library.
-class Pipe;
+class [[gnu::visibility("hidden")]] Pipe;
 struct PipeDeleter {
   void operator()(Pipe* pipe) const noexcept;
 };
