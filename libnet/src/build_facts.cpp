@@ -1,5 +1,7 @@
 #include "libnet/detail/asio/build_facts.hpp"
 
+#pragma GCC visibility push(default)  // what is instantiated is exported if it is declared and defined so
+
 namespace libnet::must_match_the_library {
 
 #define LIBNET_DEFINE_FACT(name, answer) \
@@ -10,3 +12,5 @@ LIBNET_BUILD_FACTS(LIBNET_DEFINE_FACT)
 #undef LIBNET_DEFINE_FACT
 
 }  // namespace libnet::must_match_the_library
+
+#pragma GCC visibility pop

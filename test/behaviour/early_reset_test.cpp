@@ -36,11 +36,12 @@ struct Peer {
     return ::poll(&state, 1, 0) > 0;
   }
 
-  /// Takes the client, says something, and resets the connection.
-  void greet_and_reset(const std::string& words) const {
+  /// Takes the client, says something, and resets the connection, behind its end if that is asked for.
+  void greet_and_reset(const std::string& words, bool ends = false) const {
     const int accepted = ::accept(listener.descriptor(), nullptr, nullptr);
     BOOST_REQUIRE(accepted >= 0);
     if (!words.empty()) BOOST_REQUIRE(::send(accepted, words.data(), words.size(), MSG_NOSIGNAL) > 0);
+    if (ends) ::shutdown(accepted, SHUT_WR);
     const linger discard{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(accepted, SOL_SOCKET, SO_LINGER, &discard, sizeof discard);
     ::close(accepted);
@@ -83,6 +84,23 @@ BEHAVIOUR(B277_a_client_that_was_reset_before_it_looked, tcp_wires) {
   peer.greet_and_reset("");
   world.run();
   expect(recorder.of("client"), {"connect", "ready", "error(ECONNRESET)", "close(true)"});
+}
+
+/// The end came first.
+BEHAVIOUR(B277_a_client_whose_peer_has_ended_and_reset_before_it_looked, tcp_wires) {
+  const Peer peer(world);
+  Socket client(world.io());
+  Recorder recorder;
+  recorder.watch(client, "client");
+  client.connect(peer.options());
+  peer.await_client(world);
+  peer.greet_and_reset(greeting, true);
+  world.run();
+  BOOST_TEST(recorder.received("client") == greeting);
+  const Log log = recorder.of("client");
+  BOOST_REQUIRE(log.size() >= 4U);
+  expect({log.begin(), log.begin() + 4}, {"connect", "ready", "data(14)", "end"});
+  BOOST_TEST((client.remote_address() == peer.listener.local_address()));
 }
 
 /// What it wrote fails with what ended the connection, and takes nothing away from what has come.

@@ -1,5 +1,6 @@
 #include "reactor/destination.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <stdexcept>
@@ -126,6 +127,14 @@ BOOST_AUTO_TEST_CASE(B297_B298_strands_of_whatever_leads_to_a_context) {
   const auto of_mixed = Loop::of(as_any(mixed));
   expect_loop(of_mixed, mixed);
   BOOST_TEST(of_mixed != kept);
+}
+
+BOOST_AUTO_TEST_CASE(B298_an_executor_that_counts_as_work_does_not_keep_the_loop) {
+  asio::io_context io;
+  const Socket on_context(asio::require(io.get_executor(), outstanding_work.tracked));
+  const Socket on_strand(asio::require(asio::make_strand(io), outstanding_work.tracked));
+  io.run_for(std::chrono::seconds(20));
+  BOOST_TEST(io.stopped());
 }
 
 /// Their types are not known to the library. A copy is the same strand; so is the type's own form, by its name.

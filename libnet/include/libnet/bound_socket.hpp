@@ -11,7 +11,7 @@
 namespace libnet {
 
 namespace transport {
-class Binding;
+class [[gnu::visibility("hidden")]] Binding;
 }
 
 /// A stream socket that has its address but does nothing with it yet: bound now, adopted later by a server that listens

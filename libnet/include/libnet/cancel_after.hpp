@@ -12,6 +12,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 /// A completion token with a time limit; made by cancel_after().
@@ -119,6 +121,8 @@ class LimitedInitiation {
 
 }  // namespace detail
 }  // namespace libnet
+
+#pragma GCC visibility pop
 
 namespace boost::asio {
 

@@ -15,6 +15,8 @@ template <typename, typename>
 class awaitable;
 }
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 class Server;
@@ -110,3 +112,5 @@ template <class Listener, class Signature>
 concept ListenerFor = detail::listens<Listener, Signature>;
 
 }  // namespace libnet
+
+#pragma GCC visibility pop

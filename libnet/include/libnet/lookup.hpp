@@ -15,7 +15,7 @@
 namespace libnet {
 
 namespace core {
-class LookupPromise;
+class [[gnu::visibility("hidden")]] LookupPromise;
 }
 
 /// The host that is meant where none is named. Source: Node net `socket.connect`.

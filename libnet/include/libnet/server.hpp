@@ -15,7 +15,7 @@
 namespace libnet {
 
 namespace core {
-class Acceptor;
+class [[gnu::visibility("hidden")]] Acceptor;
 }
 
 namespace detail {

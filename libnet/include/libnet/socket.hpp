@@ -36,7 +36,7 @@
 namespace libnet {
 
 namespace core {
-class Connection;
+class [[gnu::visibility("hidden")]] Connection;
 }
 class Corked;
 class Server;

@@ -16,6 +16,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet {
 
 /// The default completion token: the operation becomes a boost::asio::awaitable, so that `||`, `&&` and Asio's own
@@ -187,6 +189,8 @@ typename WaitingCoroutine<Results...>::awaitable_type await_operation(Awaited<vo
 
 }  // namespace detail
 }  // namespace libnet
+
+#pragma GCC visibility pop
 
 namespace boost::asio {
 

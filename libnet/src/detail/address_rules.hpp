@@ -10,9 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace libnet {
-class SocketAddress;
-}
+#include "libnet/address.hpp"
 
 namespace libnet::detail {
 

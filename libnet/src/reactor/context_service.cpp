@@ -4,7 +4,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/prefer.hpp>
 
 #include "detail/fork_hook.hpp"
 #include "libnet/error.hpp"
@@ -41,8 +43,10 @@ std::shared_ptr<Loop> Loop::of(const asio::any_io_executor& executor) {
   }
   auto& context = static_cast<asio::io_context&>(asio::query(executor, asio::execution::context));
   auto& service = ContextService::of(context);
-  return destination.kind == Destination::Kind::context ? service.context_loop(context, context.get_executor())
-                                                        : service.strand_loop(context, executor, destination.strand);
+  if (destination.kind == Destination::Kind::context) return service.context_loop(context, context.get_executor());
+  // What the loop keeps must not count as work.
+  const asio::any_io_executor strand = asio::prefer(executor, asio::execution::outstanding_work.untracked);
+  return service.strand_loop(context, strand, destination.strand);
 }
 
 std::shared_ptr<Loop> ContextService::context_loop(asio::io_context& context, const asio::any_io_executor& executor) {

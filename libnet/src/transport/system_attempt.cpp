@@ -20,7 +20,8 @@ constexpr std::chrono::milliseconds longest_retry{50};
 
 const error_code in_progress = system_error(EINPROGRESS);
 
-/// Whether a connection has ended with this. An attempt never does: where nobody listens it is refused.
+/// Whether a connection has ended with this: a reset, or one behind the peer's end. An attempt never does: where nobody
+/// listens it is refused.
 bool ends_connection(int code) noexcept { return code == ECONNRESET || code == EPIPE; }
 
 }  // namespace
@@ -92,9 +93,9 @@ error_code SystemAttempt::result() {
   if (watch_error != 0) return system_error(watch_error);
   if (writable) {
     const int code = take_pending_error(descriptor_);
-    if (ends_connection(code)) ended_with_ = system_error(code);
-    if (code != 0 && !ended_with_) return system_error(code);
-    if (ended_with_ || is_connected(descriptor_)) return {};
+    if (ends_connection(code)) ended_with_ = code;
+    if (code != 0 && ended_with_ == 0) return system_error(code);
+    if (ended_with_ != 0 || is_connected(descriptor_)) return {};
     if (const error_code again = connect_again(); again != in_progress) return again;
     writable = false;  // woken too early
   }
@@ -123,8 +124,8 @@ error_code SystemAttempt::make_transport(std::unique_ptr<Transport>& connected) 
   auto made = std::make_unique<DescriptorTransport>(loop_, descriptor_, kind);
   descriptor_ = -1;
   if (inherited_) made->inherit();
-  if (ended_with_) made->has_failed(ended_with_);
-  const error_code code = made->start(ended_with_ ? &address_ : nullptr);  // else the peer can be asked for
+  if (ended_with_ == ECONNRESET) made->has_failed(system_error(ended_with_));   // behind the peer's end it is the end
+  const error_code code = made->start(ended_with_ != 0 ? &address_ : nullptr);  // else the peer can be asked for
   if (!code) connected = std::move(made);
   return code;
 }

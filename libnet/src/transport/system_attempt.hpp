@@ -43,7 +43,7 @@ class SystemAttempt final : public Attempt, private reactor::Watch, private reac
   const AttemptOptions options_;
   Observer* observer_ = nullptr;
   int descriptor_ = -1;
-  error_code ended_with_;               // if the connection came about and was over before anybody looked
+  int ended_with_ = 0;                  // an errno, if the connection was over before anybody looked
   bool inherited_ = false;              // the parent process connects with it too
   std::optional<SocketAddress> local_;  // bound by request
   bool failed_to_bind_ = false;

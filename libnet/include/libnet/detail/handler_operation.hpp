@@ -20,6 +20,8 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)  // a shared library exports this
+
 namespace libnet::detail {
 
 /// Another executor than the object's, kept at work until the handler runs there.
@@ -221,3 +223,5 @@ Base& make_callback(const asio::any_io_executor& executor, Function&& function, 
 }
 
 }  // namespace libnet::detail
+
+#pragma GCC visibility pop

@@ -45,7 +45,7 @@ class OperationOwner {
 inline constexpr std::chrono::nanoseconds no_time_limit{-1};
 
 /// The timer of one operation; lives in the compiled library.
-class Deadline;
+class [[gnu::visibility("hidden")]] Deadline;
 struct DeadlineDeleter {
   void operator()(Deadline* deadline) const noexcept;
 };
@@ -160,7 +160,7 @@ class ReadSomeOperation : public ResultOperation<std::size_t> {
 };
 
 /// What a pipe is while it runs; lives in the compiled library.
-class Pipe;
+class [[gnu::visibility("hidden")]] Pipe;
 struct PipeDeleter {
   void operator()(Pipe* pipe) const noexcept;
 };
