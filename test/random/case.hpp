@@ -47,6 +47,11 @@ enum class Verb : std::uint8_t {
   advance,
 };
 
+constexpr bool is_of_server(Verb verb) {
+  return verb == Verb::accept || verb == Verb::serve_return || verb == Verb::serve_throw || verb == Verb::listen ||
+         verb == Verb::close_server;
+}
+
 /// Who makes the call: a handler of its own, the handler of the step before, what completes the step before, or the next
 /// listener of an event of the socket.
 enum class Where : std::uint8_t {

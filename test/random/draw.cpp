@@ -96,8 +96,8 @@ std::uint32_t draw_amount(Dice& dice, const Setup& setup, Verb verb) {
   switch (verb) {
     case Verb::write: return draw_size(dice, setup);
     case Verb::end: return dice.one_in(2) ? 0 : draw_size(dice, setup);
-    case Verb::read_some:
-    case Verb::on_read: return 1 + dice.below(dice.one_in(3) ? 70'000 : 300);
+    case Verb::on_read: return 30 + dice.below(3000);
+    case Verb::read_some: return 1 + dice.below(dice.one_in(3) ? 70'000 : 300);
     case Verb::unshift: return 1 + dice.below(50);
     case Verb::timeout:
     case Verb::advance: return dice.one_in(4) ? 3000 : dice.below(60);
@@ -183,7 +183,7 @@ Setup draw_setup(Dice& dice, std::uint64_t seed, bool strands) {
   if (dice.one_in(4)) setup.max_buffered = std::max<std::uint64_t>(setup.high_water, 1) * 2 + dice.below(1000);
   setup.overflow_destroys = dice.one_in(3) ? 1 : 0;
   setup.most_moved = dice.one_in(3) ? 1 + dice.below(3000) : 0;
-  setup.cancels_writes = dice.below(2);
+  setup.cancels_writes = strands ? 1 : dice.below(2);
   setup.finale = dice.of<std::uint64_t>(std::array<Weighted<std::uint64_t>, 3>{{{0, 5}, {1, 3}, {2, 2}}});
   return setup;
 }

@@ -32,8 +32,9 @@ std::string text_of(const error_code& code) { return code ? error_name(code) : "
 
 // --- what the program does -------------------------------------------------------------------------------------------
 
-void Life::note_destroyed(const error_code& given) {
+void Life::note_destroyed(const error_code& given, bool offered) {
   destroyed_ = true;
+  for (Call* call : order_) call->must_succeed = call->must_succeed || (offered && rules.offered_before_destroy);
   if (given) may_fail_with(given);
 }
 
@@ -194,6 +195,8 @@ void Life::completed_write(Call& call, const error_code& code, std::size_t bytes
   require(place == order_.begin() || alone, "completions", call.text + " completes before those made before it");
   order_.erase(place);
   if (!call.write) return;
+  require(!code || !call.must_succeed || call.limited || call.cancelled, "lost",
+          call.text + " was not offered before the socket was destroyed");
   require(bytes <= call.size && (code || bytes == call.size), "completions",
           call.text + " completes with " + std::to_string(bytes) + " of " + std::to_string(call.size) + " bytes");
   if (!code) out.note_sent(*call.write);
@@ -222,20 +225,20 @@ bool Life::permits_failure(const error_code& code) const {
 bool Life::permits(const Call& call, const error_code& code) const {
   if (!call.only.empty()) return contains(call.only, code);
   if (!code || permits_failure(code)) return true;
+  if (call.verb == Verb::pipe) return code != Errc::busy || call.may_be_busy;  // it hears of two sockets
   if (code == asio::error::operation_aborted) return call.cancelled || destroyed_ || resets_ || lingers_;
   if (code == Errc::timed_out) return call.limited;
   if (code == Errc::busy) return call.may_be_busy;
   if (code == Errc::destroyed) return call.may_be_destroyed;
   if (code == Errc::closed_before_connection) return call.while_connecting && destroyed_;
   if (code == asio::error::eof) return call.verb == Verb::read_some;
-  if (call.verb == Verb::pipe) return true;  // it hears of two sockets
   if (code == Errc::closed) return call.verb == Verb::wait;
   return false;
 }
 
 /// With nothing left to do: a 'drain' that is owed has come.
 void Life::check_rest(const Socket& socket, std::size_t low_water) {
-  if (!listens || !connected_ || ended_ || may_be_gone() || !owes_drain_) return;
+  if (!listens || !connected_ || ended_ || may_be_gone() || !owes_drain_ || socket.error()) return;
   require(socket.buffered() > low_water, "drain", "a 'drain' that was owed did not come");
 }
 

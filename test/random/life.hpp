@@ -49,6 +49,7 @@ struct Call {
   bool may_be_busy = false;  ///< Another reader may still be there.
   bool cancelled = false;
   bool while_connecting = false;
+  bool must_succeed = false;  ///< B280.
   std::vector<error_code>
       only{};  ///< Not empty: it completes with one of these, "no error" among them if it stands here.
   std::optional<std::size_t> write{};  ///< In the stream of its life.
@@ -72,7 +73,8 @@ class Life {
 
   /// @name What the program does
   /// @{
-  void note_destroyed(const error_code& given = {});
+  /// @param offered  What waits is offered to the wire first, and the wire has room for it.
+  void note_destroyed(const error_code& given = {}, bool offered = false);
   void note_ended() { ended_ = true; }
   void note_lingers();
   void note_resets() { resets_ = true; }
@@ -82,6 +84,10 @@ class Life {
   /// It was connected before anybody could listen.
   void note_accepted() { connected_ = true; }
   void note_pipe_may_end() { pipe_may_end_ = true; }
+  /// 'error' and 'close' have to follow.
+  void note_must_close() { must_close_ = true; }
+  /// Somebody received the error.
+  void note_heard() { heard_ = true; }
   /// @}
 
   /// @name What is told
@@ -124,6 +130,8 @@ class Life {
   bool connected() const { return connected_; }
   bool end_told() const { return end_told_; }
   bool closed() const { return close_told_; }
+  bool must_close() const { return must_close_; }
+  bool heard() const { return heard_ || error_told_; }
   const std::vector<error_code>& causes() const { return causes_; }
   /// Its descriptor may be closed already, or its connection may be failing.
   bool may_be_gone() const;
@@ -169,6 +177,8 @@ class Life {
   bool owes_drain_ = false;
   bool may_owe_drain_ = false;
   bool pipe_may_end_ = false;
+  bool must_close_ = false;
+  bool heard_ = false;
 };
 
 /// As in a message: the code's name, "ok" for none.

@@ -1,6 +1,7 @@
 #include <boost/asio/post.hpp>
 
 #include <stdexcept>
+#include <utility>
 
 #include "random/session.hpp"
 #include "random/starts.hpp"
@@ -48,7 +49,7 @@ void Session::make_client(Line& line) {
 
 /// On a new address: what waits in the backlog of the last one belongs to that.
 void Session::listen(Line& line) {
-  if (line.server.listening()) {
+  if (line.listening) {
     const error_code code = thrown_by([&] { line.server.listen(world_->listen_options()); });
     return require(code == Errc::already_listening, "codes", "listen while listening: " + text_of(code));
   }
@@ -56,13 +57,14 @@ void Session::listen(Line& line) {
   const Calling inside(*this);
   if (line.server.listener_count(event::error) == 0) watch(line);  // those of a server at rest are gone
   line.server.listen(options);
+  line.listening = true;
   ++line.generation;
   line.where = world_->connect_options(line.server);
 }
 
 /// Whoever waits in the backlog is cut.
 void Session::note_closed(Line& line) {
-  if (!line.server.listening()) return;
+  if (!std::exchange(line.listening, false)) return;
   ++line.closes_due;
   Life* const waiting = line.unpaired[line.generation];
   if (waiting == nullptr) return;
@@ -74,10 +76,10 @@ void Session::note_closed(Line& line) {
 Call* Session::close_server(Line& line, const Step& step) {
   Call& call = new_call(*line.client, step);
   const auto begin = [this, &call, &line] {
-    call.only = {line.server.listening() ? error_code() : error_code(Errc::not_running)};
+    call.only = {line.listening ? error_code() : error_code(Errc::not_running)};
     call.life = nullptr;
     const bool hears = line.server.listener_count(event::close) != 0;
-    if (!line.server.listening() && line.closes_due == 0 && hears) ++line.closes_due;
+    if (!line.listening && line.closes_due == 0 && hears) ++line.closes_due;
     note_closed(line);
     return true;
   };
@@ -97,7 +99,7 @@ Call* Session::accept(Line& line, const Step& step) {
   const auto begin = [&call, &line] {
     call.life = nullptr;
     call.generation = line.generation;
-    if (!line.server.listening()) call.only = {Errc::not_running};
+    if (!line.listening) call.only = {Errc::not_running};
     return true;
   };
   return start(call, step, executor(false), begin, [&line](auto token) { return line.server.async_accept(token); });

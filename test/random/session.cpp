@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <memory>
 #include <thread>
+#include <utility>
 
 #include "random/rules.hpp"
 #include "reactor/loop.hpp"
@@ -18,11 +20,26 @@ namespace libnet::test::random {
 
 namespace {
 
-constexpr auto patience = 2s;          // without any handler, before a session counts as one that hangs
-constexpr int most_handlers = 20'000;  // before a session counts as one that never rests
+constexpr auto patience = 2s;         // without any handler, before a session counts as one that hangs
+constexpr int most_handlers = 5'000;  // before a session counts as one that never rests
 
 Setting setting_of(const Setup& setup) {
   return {static_cast<Wire>(setup.wire), setup.reactor == 0 ? ReactorKind::epoll : ReactorKind::portable};
+}
+
+bool is_of_client(const Step& step) { return step.who % 2 == 0 && !is_of_server(step.verb); }
+
+/// With strands a step runs on that of its socket: it cannot belong to one of the other side.
+Case on_one_strand(Case given) {
+  if (given.setup.strands == 0) return given;
+  bool of_client = false;
+  for (Step& step : given.steps) {
+    const bool joins = step.where == Where::with || step.where == Where::then;
+    if (joins && is_of_client(step) != of_client) step.where = Where::tick;
+    if (!joins && step.where != Where::tick && is_of_client(step) != (step.who % 2 == 0)) step.where = Where::tick;
+    of_client = is_of_client(step);
+  }
+  return given;
 }
 
 bool begins_a_chain(const Step& step) { return step.where != Where::with && step.where != Where::then; }
@@ -35,7 +52,7 @@ int& Session::calling() {
 }
 
 Session::Session(const Case& given, Faults& faults)
-    : case_(given), faults_(faults), world_(std::make_unique<World>(setting_of(given.setup))) {
+    : case_(on_one_strand(given)), faults_(faults), world_(std::make_unique<World>(setting_of(given.setup))) {
   if (!strands()) {
     world_->use_manual_clock();
     executors_[0] = executors_[1] = world_->io().get_executor();
@@ -47,7 +64,9 @@ Session::Session(const Case& given, Faults& faults)
   }
 }
 
+/// A strand does not outlive its context.
 Session::~Session() {
+  for (auto& executor : executors_) executor = {};
   threaded_.reset();
   world_.reset();
 }
@@ -116,6 +135,7 @@ void Session::let_run(std::uint32_t handlers) {
 bool Session::settle() {
   if (world_->io().stopped()) world_->io().restart();
   for (int handlers = 0; world_->io().poll_one() != 0; ++handlers) {
+    if (std::exchange(told_something_, false)) handlers = 0;
     if (handlers < most_handlers) continue;
     faults_.add("spins", "the loop does not come to rest");
     return false;
@@ -130,6 +150,8 @@ void Session::check_rest() {
     if (side->dropped) continue;
     if (world_->in_memory()) side->life->check_rest(side->socket, case_.setup.low_water);
     check_count(*side);
+    require(!side->life->must_close() || side->socket.destroyed(), "events",
+            side->life->name() + ": neither 'error' nor 'close' behind a write without a connection");
   }
 }
 
@@ -179,7 +201,7 @@ void Session::finish_gracefully() {
   auto deadline = std::chrono::steady_clock::now() + patience;
   for (int round = 0; !all_over() && !faults_.any(); ++round) {
     for (const auto& line : lines_) {
-      const bool waits = line->server.listening() && line->unpaired[line->generation] != nullptr;
+      const bool waits = line->listening && line->unpaired[line->generation] != nullptr;
       if (waits) accept(*line, {.verb = Verb::accept, .form = Form::handler});
     }
     for (Side* side : sides()) end_side(*side);
@@ -219,14 +241,14 @@ void Session::open_gates() {
 }
 
 void Session::destroy_all(bool of_clients) {
-  for (Side* side : sides()) {
-    if (!side->dropped && side->is_client == of_clients) destroy(*side, {.verb = Verb::destroy});
+  for (Side* side : sides_of(of_clients)) {
+    if (!side->dropped) destroy(*side, {.verb = Verb::destroy});
   }
 }
 
 void Session::close_servers() {
   for (const auto& line : lines_) {
-    if (line->server.listening()) close_server(*line, {.verb = Verb::close_server});
+    if (line->listening) close_server(*line, {.verb = Verb::close_server});
   }
 }
 
@@ -328,23 +350,36 @@ void Session::finish_on_strands() {
   for (const bool of_clients : {true, false}) {
     asio::post(executor(of_clients), [this, of_clients, finale] {
       const Entry entry(*this);
-      for (Side* side : sides()) {
-        if (finale == Finale::graceful && side->is_client == of_clients) end_side(*side);
+      for (Side* side : sides_of(of_clients)) {
+        side->armed.clear();
+        if (finale == Finale::graceful) end_side(*side);
       }
-      const auto timer =
-          std::make_shared<asio::steady_timer>(executor(of_clients), finale == Finale::graceful ? 20ms : 0ms);
-      timer->async_wait([this, of_clients, timer](const error_code&) { destroy_on_strand(of_clients); });
+      destroy_later(of_clients, finale == Finale::graceful ? 20ms : 0ms);
     });
   }
 }
 
-void Session::destroy_on_strand(bool of_clients) {
-  const Entry entry(*this);
-  for (Side* side : sides()) side->armed.clear();
-  destroy_all(of_clients);
-  if (of_clients) return;
-  open_gates();
-  close_servers();
+/// Again, as long as there is anything: a connection may have been accepted meanwhile.
+void Session::destroy_later(bool of_clients, std::chrono::milliseconds delay) {
+  const auto timer = std::make_shared<asio::steady_timer>(executor(of_clients), delay);
+  timer->async_wait([this, of_clients, timer](const error_code&) {
+    const Entry entry(*this);
+    bool again = false;
+    for (Side* side : sides_of(of_clients)) {
+      side->armed.clear();
+      again = again || !(side->dropped || side->socket.destroyed());
+      if (!side->dropped) destroy(*side, {.verb = Verb::destroy});
+    }
+    if (!of_clients) open_gates();
+    if (!of_clients) close_servers();
+    if (again) destroy_later(of_clients, 5ms);
+  });
+}
+
+std::vector<Side*> Session::sides_of(bool of_clients) {
+  std::vector<Side*> some = sides();
+  std::erase_if(some, [&](const Side* side) { return side->is_client != of_clients; });
+  return some;
 }
 
 void run_case(const Case& given, Faults& faults) {

@@ -6,7 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -39,6 +39,7 @@ struct Side {
   std::optional<ListenerId> data{};
   std::optional<ListenerId> receiver{};
   std::size_t readers = 0;  ///< Reads and pipes that have not completed.
+  int corks = 0;
   bool paused = false;
   bool discarding = false;
   bool has_pipe = false;  ///< Something is piped into it.
@@ -53,6 +54,7 @@ struct Side {
 struct Line {
   std::uint32_t index = 0;
   Server server;
+  bool listening = false;  ///< As the server says, for those on another strand.
   std::unique_ptr<Side> client{};
   std::unique_ptr<Side> accepted{};
   std::optional<ConnectOptions> where{};
@@ -128,7 +130,6 @@ class Session {
   void run_on_strands();
   void run_step(std::size_t index);
   void post_from(std::size_t index);
-  bool is_of_client(const Step& step) const;
   void let_run(std::uint32_t handlers);
   bool settle();
   void check_rest();
@@ -145,7 +146,8 @@ class Session {
   void advance_only(std::uint32_t milliseconds);
   void check_the_end();
   void finish_on_strands();
-  void destroy_on_strand(bool of_clients);
+  void destroy_later(bool of_clients, std::chrono::milliseconds delay);
+  std::vector<Side*> sides_of(bool of_clients);
   void use_after_the_end();
   std::vector<Side*> sides();
   bool all_over();
@@ -206,6 +208,7 @@ class Session {
   Call* drain(Side& side, const Step& step);
   Call* wait(Side& side, const Step& step);
   Call* pipe(Side& side, const Step& step);
+  bool wire_has_room(const Side& side) const;
   void destroy(Side& side, const Step& step);
   void drop(Side& side);
   void begin_connect(Call& call, Side& side, bool refusing);
@@ -228,7 +231,7 @@ class Session {
   static asio::awaitable<void> await_thrown(Session& session, Call& call, Start start);
   auto note(Call& call);
 
-  const Case& case_;
+  const Case case_;
   Faults& faults_;
   std::unique_ptr<World> world_;
   std::unique_ptr<asio::io_context> threaded_;  // with strands
@@ -240,6 +243,7 @@ class Session {
   std::deque<std::unique_ptr<Side>> retired_;
   std::deque<std::unique_ptr<Line>> lines_;
   std::vector<Piping> pipings_;
+  bool told_something_ = false;  // since somebody asked
 };
 
 /// Runs a case in a thread of its own, so that all caches of the thread are gone with it.

@@ -74,8 +74,8 @@ Call* Session::connect(Side& side, const Step& step) {
     make_client(line);
     return connect(*line.client, step);
   }
-  if (!refusing && !strands() && (!line.server.listening() || line.unpaired[line.generation] != nullptr)) {
-    if (line.server.listening()) close_server(line, {.verb = Verb::close_server});
+  if (!refusing && !strands() && (!line.listening || line.unpaired[line.generation] != nullptr)) {
+    if (line.listening) close_server(line, {.verb = Verb::close_server});
     listen(line);
   }
   if (!refusing && (!line.where || line.unpaired[line.generation] != nullptr)) return nullptr;
@@ -113,12 +113,13 @@ void Session::begin_connect(Call& call, Side& side, bool refusing) {
     for (const auto& other : calls_) {  // what waits on a fresh socket is the connection's
       if (fresh != nullptr && other->life == fresh && !other->done) other->life = call.life;
     }
+    side.corks = 0;
     if (listeners_gone) side.data.reset();
     if (listeners_gone) side.receiver.reset();
     if (listeners_gone && side.listens) listen_to(side);
     if (call.limited) call.life->may_fail_with(Errc::timed_out);
     Line& line = *side.line;
-    if (refusing || !line.server.listening()) {
+    if (refusing || !line.listening) {
       call.life->may_fail_with(asio::error::connection_refused);
       call.life->may_fail_with(error_code(ENOENT, boost::system::system_category()));
     } else {
@@ -153,7 +154,8 @@ Call* Session::read(Side& side, const Step& step) {
 void Session::begin_read(Call& call, Side& side) {
   const State state = state_of(side);
   call.life = side.life;
-  call.may_be_busy = side.readers != 0 || (state.consumed && state.over);
+  const bool told = rules.state_in_close && side.life->closed();
+  call.may_be_busy = side.readers != 0 || (state.consumed && state.over && !told);
   if (state.consumed && !state.over) {
     call.only = {Errc::busy};
   } else if (state.fresh) {
@@ -196,12 +198,14 @@ void Session::note_refused_write(Call& call, Side& side, const State& state) {
   } else if (state.fresh && state.writable) {
     call.only = {Errc::closed};
     life.may_fail_with(Errc::closed);
+    if (rules.unconnected_write_ends) life.note_must_close();
   } else if (!state.writable && state.error) {
     call.only = {state.error};
   } else if (!state.writable) {
     call.only = {Errc::write_after_end, broken_pipe(), Errc::closed};
     if (!life.lingers()) life.may_fail_with(Errc::write_after_end);
     if (!life.lingers()) life.may_fail_with(broken_pipe());
+    if (!life.lingers() && call.by_libnet && rules.refused_writes_in_order) life.queue_refused(call);
   } else {
     call.only = {Errc::overflow};
     if (case_.setup.overflow_destroys != 0) life.may_fail_with(Errc::overflow);
@@ -239,6 +243,7 @@ Call* Session::write(Side& side, const Step& step) {
 Call* Session::write_at_once(Call& call, Side& side, const Step& step, bool begun) {
   if (!begun) return nullptr;
   const bool refused = !call.only.empty();
+  const bool fits = wire_has_room(side);
   bool returned = false;
   {
     const Calling inside(*this);
@@ -252,6 +257,8 @@ Call* Session::write_at_once(Call& call, Side& side, const Step& step, bool begu
   require(
       returned == room || may_differ, "return value",
       call.text + " returns " + (returned ? "true" : "false") + " with " + std::to_string(buffered) + " bytes queued");
+  require(returned || refused || !fits || !rules.full_is_asked_again, "return value",
+          call.text + " returns false, though there was room");
   if (!returned && !refused) side.life->owe_drain();
   call.done = !call.by_libnet;
   return call.by_libnet ? &call : nullptr;
@@ -305,6 +312,7 @@ void Session::begin_end(Call& call, Side& side) {
     }
   }
   life.note_ended();
+  side.corks = 0;
 }
 
 Call* Session::close(Side& side, const Step& step) {
@@ -357,6 +365,14 @@ Call* Session::wait(Side& side, const Step& step) {
   }
 }
 
+/// Whether all that was written fits into the wire, so that one offer is enough. The record protocol waits for its peer.
+bool Session::wire_has_room(const Side& side) const {
+  const Life& life = *side.life;
+  const bool plain = case_.setup.wire != static_cast<std::uint64_t>(Wire::record) && case_.setup.most_moved == 0;
+  const bool up = life.connected() && !side.socket.pending() && life.peer != nullptr && !life.peer->may_be_gone();
+  return plain && up && side.corks == 0 && life.out.written() - life.out.received() <= 32 * 1024;
+}
+
 void Session::destroy(Side& side, const Step& step) {
   const State state = state_of(side);
   Life& life = *side.life;
@@ -374,7 +390,8 @@ void Session::destroy(Side& side, const Step& step) {
     life.note_resets();
     life.may_fail_with(Errc::invalid_handle);
   } else {
-    life.note_destroyed(step.verb == Verb::destroy_with_error ? given : error_code());
+    const bool offered = !life.lingers() && !state.error && wire_has_room(side);
+    life.note_destroyed(step.verb == Verb::destroy_with_error ? given : error_code(), offered);
   }
   const Calling inside(*this);
   const error_code thrown = thrown_by([&] {
@@ -391,7 +408,7 @@ void Session::destroy(Side& side, const Step& step) {
 
 /// With listeners it lives on. Else it flushes and ends; while it connects it is destroyed.
 void Session::drop(Side& side) {
-  if (side.has_pipe) return;
+  if (side.has_pipe || side.gate != nullptr) return;  // then it is not the last handle
   const State state = state_of(side);
   if (!state.over && state.connecting) side.life->note_destroyed();
   if (!state.over) side.life->note_lingers();

@@ -10,17 +10,6 @@
 /// What a step does; operations are started in starts.cpp.
 namespace libnet::test::random {
 
-namespace {
-
-bool is_of_server(Verb verb) {
-  return verb == Verb::accept || verb == Verb::listen || verb == Verb::close_server || verb == Verb::serve_return ||
-         verb == Verb::serve_throw;
-}
-
-}  // namespace
-
-bool Session::is_of_client(const Step& step) const { return step.who % 2 == 0 && !is_of_server(step.verb); }
-
 Side* Session::side_of(std::uint32_t who) {
   Line& line = *lines_[who / 2];
   return who % 2 == 0 ? line.client.get() : line.accepted.get();
@@ -100,8 +89,8 @@ void Session::adjust(Side& side, const Step& step) {
       return;
     case Verb::resume: return resume(side, step);
     case Verb::unshift: return unshift(side, step.amount);
-    case Verb::cork: return side.socket.cork();
-    case Verb::uncork: return side.socket.uncork();
+    case Verb::cork: ++side.corks; return side.socket.cork();
+    case Verb::uncork: side.corks = std::max(side.corks - 1, 0); return side.socket.uncork();
     case Verb::encoding: return set_encoding(side, step.amount);
     case Verb::timeout: side.socket.set_timeout(std::chrono::milliseconds(step.amount)); return;
     case Verb::unpipe: side.socket.unpipe(); return;
@@ -134,6 +123,9 @@ Call& Session::new_call(Side& side, const Step& step) {
 void Session::expect_late(Call& call, const State& state) const {
   if (call.life->destroyed()) {
     call.only = {Errc::destroyed};
+  } else if (rules.error_is_kept && state.error && !call.life->resets() && call.verb != Verb::connect) {
+    call.only = {call.life->heard() || !call.by_libnet ? error_code(Errc::closed) : state.error};
+    if (call.by_libnet) call.life->note_heard();
   } else {
     call.only = {Errc::closed};
     if (call.life->resets()) call.only.push_back(Errc::destroyed);
@@ -144,7 +136,8 @@ void Session::expect_late(Call& call, const State& state) const {
 void Session::cancel(Side& side, std::uint32_t choice) {
   std::vector<Call*> pending;
   for (const auto& call : calls_) {
-    if (call->side == &side && call->signal && !call->done) pending.push_back(call.get());
+    const bool elsewhere = strands() && call->life == nullptr;  // of the server
+    if (call->side == &side && call->signal && !call->done && !elsewhere) pending.push_back(call.get());
   }
   if (pending.empty()) return;
   constexpr std::array types{asio::cancellation_type::total, asio::cancellation_type::partial,

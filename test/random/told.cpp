@@ -10,6 +10,7 @@ namespace libnet::test::random {
 
 void Session::told(Side& side, Where event, const std::function<void(Life&)>& note) {
   const Entry entry(*this);
+  told_something_ = true;
   require(calling() == 0, "inside", side.name + ": a listener runs inside a call");
   sync_pipes();
   note(*side.life);
@@ -55,6 +56,7 @@ void Session::deliver(Side& side, Life& life, std::string_view bytes, Encoding e
 
 void Session::completed(Call& call, const error_code& code, const Result& result) {
   const Entry entry(*this);
+  told_something_ = true;
   require(calling() == 0, "inside", call.text + " completes inside a call");
   if (!faults_.require(!call.done, "completions", call.text + " completes twice")) return;
   call.done = true;
@@ -67,6 +69,7 @@ void Session::completed(Call& call, const error_code& code, const Result& result
     require(code == call.only.front() || code == asio::error::operation_aborted || code == Errc::timed_out, "codes",
             call.text + " completes with " + text_of(code));
   }
+  if (code && call.life != nullptr && call.life->permits_failure(code)) call.life->note_heard();
   switch (call.verb) {
     case Verb::read:
     case Verb::read_some: completed_read(call, code, result); break;
