@@ -229,7 +229,7 @@ bool Life::permits(const Call& call, const error_code& code) const {
   if (code == asio::error::operation_aborted) return call.cancelled || destroyed_ || resets_ || lingers_;
   if (code == Errc::timed_out) return call.limited;
   if (code == Errc::busy) return call.may_be_busy;
-  if (code == Errc::destroyed) return call.may_be_destroyed;
+  if (code == Errc::destroyed) return call.may_be_destroyed || resets_;
   if (code == Errc::closed_before_connection) return call.while_connecting && destroyed_;
   if (code == asio::error::eof) return call.verb == Verb::read_some;
   if (code == Errc::closed) return call.verb == Verb::wait;
