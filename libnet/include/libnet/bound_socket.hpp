@@ -6,13 +6,13 @@
 #include <memory>
 #include <optional>
 
+namespace libnet::transport {
+class Binding;  // not exported
+}
+
 #pragma GCC visibility push(default)  // a shared library exports this
 
 namespace libnet {
-
-namespace transport {
-class [[gnu::visibility("hidden")]] Binding;
-}
 
 /// A stream socket that has its address but does nothing with it yet: bound now, adopted later by a server that listens
 /// on it (`ListenOptions::bound`) or by a socket that connects from it (`ConnectOptions::bound`).

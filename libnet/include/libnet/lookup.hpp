@@ -10,13 +10,13 @@
 #include <string_view>
 #include <vector>
 
+namespace libnet::core {
+class LookupPromise;  // not exported
+}
+
 #pragma GCC visibility push(default)  // a shared library exports this
 
 namespace libnet {
-
-namespace core {
-class [[gnu::visibility("hidden")]] LookupPromise;
-}
 
 /// The host that is meant where none is named. Source: Node net `socket.connect`.
 inline constexpr std::string_view default_host = "localhost";

@@ -10,13 +10,13 @@
 #include <memory>
 #include <vector>
 
+namespace libnet::core {
+class Acceptor;  // not exported
+}
+
 #pragma GCC visibility push(default)  // a shared library exports this
 
 namespace libnet {
-
-namespace core {
-class [[gnu::visibility("hidden")]] Acceptor;
-}
 
 namespace detail {
 

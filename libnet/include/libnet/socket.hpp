@@ -31,13 +31,14 @@
 #include <utility>
 #include <vector>
 
+namespace libnet::core {
+class Connection;  // not exported
+}
+
 #pragma GCC visibility push(default)  // a shared library exports this
 
 namespace libnet {
 
-namespace core {
-class [[gnu::visibility("hidden")]] Connection;
-}
 class Corked;
 class Server;
 

@@ -17,6 +17,12 @@
 #include <type_traits>
 #include <utility>
 
+/// What lives in the compiled library, which does not export it.
+namespace libnet::detail {
+class Deadline;  ///< The timer of one operation.
+class Pipe;      ///< What a pipe is while it runs.
+}  // namespace libnet::detail
+
 #pragma GCC visibility push(default)  // a shared library exports this
 
 /// What waits for a completion: an asynchronous operation whose handler's type is erased.
@@ -44,8 +50,7 @@ class OperationOwner {
 
 inline constexpr std::chrono::nanoseconds no_time_limit{-1};
 
-/// The timer of one operation; lives in the compiled library.
-class [[gnu::visibility("hidden")]] Deadline;
+/// Deletes in the compiled library.
 struct DeadlineDeleter {
   void operator()(Deadline* deadline) const noexcept;
 };
@@ -159,8 +164,7 @@ class ReadSomeOperation : public ResultOperation<std::size_t> {
   ReadBuffers buffers;
 };
 
-/// What a pipe is while it runs; lives in the compiled library.
-class [[gnu::visibility("hidden")]] Pipe;
+/// Deletes in the compiled library.
 struct PipeDeleter {
   void operator()(Pipe* pipe) const noexcept;
 };
