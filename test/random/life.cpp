@@ -8,7 +8,6 @@
 #include <span>
 
 #include "core/text_decoder.hpp"
-#include "random/rules.hpp"
 
 namespace libnet::test::random {
 
@@ -34,7 +33,7 @@ std::string text_of(const error_code& code) { return code ? error_name(code) : "
 
 void Life::note_destroyed(const error_code& given, bool offered) {
   destroyed_ = true;
-  for (Call* call : order_) call->must_succeed = call->must_succeed || (offered && rules.offered_before_destroy);
+  for (Call* call : order_) call->must_succeed = call->must_succeed || offered;
   if (given) may_fail_with(given);
 }
 
@@ -212,7 +211,11 @@ bool Life::may_be_gone() const {
 
 bool Life::may_have_ended() const {
   if (ended_ || pipe_may_end_ || may_be_gone()) return true;
-  return !half_open && (peer == nullptr || peer->ended_ || peer->pipe_may_end_ || peer->may_be_gone());
+  return !half_open && peer_may_have_ended();
+}
+
+bool Life::peer_may_have_ended() const {
+  return peer == nullptr || peer->ended_ || peer->pipe_may_end_ || peer->may_be_gone();
 }
 
 bool Life::peer_may_be_gone() const { return peer == nullptr ? server_closed_ : peer->may_be_gone(); }

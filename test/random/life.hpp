@@ -137,6 +137,7 @@ class Life {
   bool may_be_gone() const;
   /// Its peer may see the end of its side.
   bool may_have_ended() const;
+  bool peer_may_have_ended() const;
   bool has_open_writes() const { return !order_.empty(); }
   void check_rest(const Socket& socket, std::size_t low_water);
   /// @}

@@ -16,7 +16,6 @@
 #include <string_view>
 
 #include "random/resources.hpp"
-#include "random/rules.hpp"
 #include "random/shrink.hpp"
 
 // Random sessions, each the case that its seed stands for. The cases run in a child: what a library does that breaks down
@@ -36,12 +35,11 @@ struct Options {
 };
 
 constexpr std::string_view usage =
-    "random_session [--seed N] [--count M] [--steps K] [--strands] [--tightened] [--keep-going] [--no-shrink]\n"
-    "random_session --replay FILE [--tightened]\n"
+    "random_session [--seed N] [--count M] [--steps K] [--strands] [--keep-going] [--no-shrink]\n"
+    "random_session --replay FILE\n"
     "  Runs the sessions of M seeds from N on, until one fails; that one is made as small as it gets, and printed.\n"
     "  --steps K     how many steps; otherwise the seed chooses\n"
     "  --strands     on two strands of a context that two threads run\n"
-    "  --tightened   with all that the statements from B257 on ask for\n"
     "  --keep-going  names all seeds that fail, and shrinks none\n"
     "  --replay FILE runs the case in a file\n";
 
@@ -160,8 +158,6 @@ Options parse(int count, char** words) {
       options.replay = value();
     else if (word == "--strands")
       options.strands = true;
-    else if (word == "--tightened")
-      rules = Rules::all();
     else if (word == "--keep-going")
       options.keeps_going = true;
     else if (word == "--no-shrink")

@@ -9,7 +9,6 @@
 #include <span>
 #include <vector>
 
-#include "random/rules.hpp"
 
 /// Operations: what each call has to expect, and the call.
 namespace libnet::test::random {
@@ -132,7 +131,6 @@ void Session::begin_connect(Call& call, Side& side, bool refusing) {
 
 Call* Session::read(Side& side, const Step& step) {
   const bool some = step.verb == Verb::read_some;
-  if (some && side.encoding != Encoding::bytes && !rules.text_reader_gets_text) return nullptr;
   Call& call = new_call(side, step);
   call.received.resize(some ? step.amount : 0);
   const auto begin = [this, &call, &side] {
@@ -154,12 +152,12 @@ Call* Session::read(Side& side, const Step& step) {
 void Session::begin_read(Call& call, Side& side) {
   const State state = state_of(side);
   call.life = side.life;
-  const bool told = rules.state_in_close && side.life->closed();
-  call.may_be_busy = side.readers != 0 || (state.consumed && state.over && !told);
-  if (state.consumed && !state.over) {
-    call.only = {Errc::busy};
-  } else if (state.fresh) {
+  call.may_be_busy = side.readers != 0 || (state.consumed && state.over && !side.life->closed());
+  if (state.fresh) {
     call.only = {Errc::closed};
+  } else if (state.consumed && !state.over) {
+    call.only = {Errc::busy};
+    if (side.life->peer_may_have_ended()) call.only.insert(call.only.end(), {error_code(), asio::error::eof});
   } else if (side.life->lingers() && !state.over) {
     call.only = {Errc::closed, asio::error::operation_aborted, asio::error::eof, error_code()};
   } else if (state.over) {
@@ -198,14 +196,14 @@ void Session::note_refused_write(Call& call, Side& side, const State& state) {
   } else if (state.fresh && state.writable) {
     call.only = {Errc::closed};
     life.may_fail_with(Errc::closed);
-    if (rules.unconnected_write_ends) life.note_must_close();
+    life.note_must_close();
   } else if (!state.writable && state.error) {
     call.only = {state.error};
   } else if (!state.writable) {
     call.only = {Errc::write_after_end, broken_pipe(), Errc::closed};
     if (!life.lingers()) life.may_fail_with(Errc::write_after_end);
     if (!life.lingers()) life.may_fail_with(broken_pipe());
-    if (!life.lingers() && call.by_libnet && rules.refused_writes_in_order) life.queue_refused(call);
+    if (!life.lingers() && call.by_libnet) life.queue_refused(call);
   } else {
     call.only = {Errc::overflow};
     if (case_.setup.overflow_destroys != 0) life.may_fail_with(Errc::overflow);
@@ -257,7 +255,7 @@ Call* Session::write_at_once(Call& call, Side& side, const Step& step, bool begu
   require(
       returned == room || may_differ, "return value",
       call.text + " returns " + (returned ? "true" : "false") + " with " + std::to_string(buffered) + " bytes queued");
-  require(returned || refused || !fits || !rules.full_is_asked_again, "return value",
+  require(returned || refused || !fits, "return value",
           call.text + " returns false, though there was room");
   if (!returned && !refused) side.life->owe_drain();
   call.done = !call.by_libnet;
@@ -427,7 +425,6 @@ Call* Session::pipe(Side& side, const Step& step) {
   Side* const destination = side_of(who);
   if (destination == nullptr || destination->dropped || destination->has_pipe) return nullptr;
   if (case_.setup.cancels_writes != 0 || side.life->out_of_sync) return nullptr;
-  if (side.encoding != Encoding::bytes && !rules.text_reader_gets_text) return nullptr;
   Call& call = new_call(side, step);
   const PipeOptions options{.end = step.data != Data::view};
   const auto begin = [this, &call, &side, destination, options] {

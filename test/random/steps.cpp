@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <span>
 
-#include "random/rules.hpp"
 #include "random/session.hpp"
 
 /// What a step does; operations are started in starts.cpp.
@@ -123,7 +122,7 @@ Call& Session::new_call(Side& side, const Step& step) {
 void Session::expect_late(Call& call, const State& state) const {
   if (call.life->destroyed()) {
     call.only = {Errc::destroyed};
-  } else if (rules.error_is_kept && state.error && !call.life->resets() && call.verb != Verb::connect) {
+  } else if (state.error && !call.life->resets() && call.verb != Verb::connect) {
     call.only = {call.life->heard() || !call.by_libnet ? error_code(Errc::closed) : state.error};
     if (call.by_libnet) call.life->note_heard();
   } else {
@@ -172,7 +171,7 @@ void Session::data_off(Side& side) {
 }
 
 void Session::on_read(Side& side, const Step& step) {
-  if (side.socket.destroyed() || (side.encoding != Encoding::bytes && !rules.text_reader_gets_text)) return;
+  if (side.socket.destroyed()) return;
   std::string& memory = memories_.emplace_back(step.amount, '#');
   const auto receive = [this, &side](std::size_t size, std::span<std::byte> bytes) {
     told_memory(side, {reinterpret_cast<const char*>(bytes.data()), size});

@@ -1,6 +1,5 @@
 #include <boost/asio/error.hpp>
 
-#include "random/rules.hpp"
 #include "random/session.hpp"
 
 /// What libnet tells: events, bytes, completions. All of it passes here, and is shown to the oracle.
@@ -9,7 +8,6 @@ namespace libnet::test::random {
 namespace {
 
 // Of a pipe whose destination has failed: version 0.1 does not say any more what it had written. [bytes]
-constexpr std::uint64_t unknown = UINT64_MAX;
 
 }  // namespace
 
@@ -107,7 +105,6 @@ void Session::completed_pipe(Call& call, const Result& result) {
     piping.destination->has_pipe = false;
     return true;
   });
-  if (call.piped == unknown) return;
   require(result.count == call.piped, "bytes",
           call.text + " says " + std::to_string(result.count) + " bytes, but passed on " + std::to_string(call.piped));
 }
@@ -122,13 +119,6 @@ void Session::sync_pipes() {
 void Session::sync(const Piping& piping) {
   const Side& destination = *piping.destination;
   if (destination.life != piping.to || destination.dropped) return;
-  const bool forgets = destination.socket.destroyed() || destination.socket.error();
-  if (forgets && !rules.written_never_shrinks) {
-    piping.call->piped = unknown;
-    if (piping.to->peer != nullptr) piping.to->peer->out_of_sync = true;
-    piping.from->out_of_sync = true;
-    return;
-  }
   const std::uint64_t written = destination.socket.bytes_written();
   if (written <= piping.to->out.written()) return;
   const std::size_t size = written - piping.to->out.written();
