@@ -5,12 +5,6 @@
 /// What libnet tells: events, bytes, completions. All of it passes here, and is shown to the oracle.
 namespace libnet::test::random {
 
-namespace {
-
-// Of a pipe whose destination has failed: version 0.1 does not say any more what it had written. [bytes]
-
-}  // namespace
-
 // --- events ----------------------------------------------------------------------------------------------------------
 
 void Session::told(Side& side, Where event, const std::function<void(Life&)>& note) {
