@@ -9,7 +9,6 @@
 #include <span>
 #include <vector>
 
-
 /// Operations: what each call has to expect, and the call.
 namespace libnet::test::random {
 
@@ -255,8 +254,7 @@ Call* Session::write_at_once(Call& call, Side& side, const Step& step, bool begu
   require(
       returned == room || may_differ, "return value",
       call.text + " returns " + (returned ? "true" : "false") + " with " + std::to_string(buffered) + " bytes queued");
-  require(returned || refused || !fits, "return value",
-          call.text + " returns false, though there was room");
+  require(returned || refused || !fits, "return value", call.text + " returns false, though there was room");
   if (!returned && !refused) side.life->owe_drain();
   call.done = !call.by_libnet;
   return call.by_libnet ? &call : nullptr;

@@ -178,8 +178,7 @@ void Acceptor::start_accept(detail::AcceptOperation& operation) {
   if (serves()) return finish(operation, Errc::busy);
   if (!running()) return finish(operation, Errc::not_running);
   watch_operation(operation, *this, *loop_);
-  operation.waits = true;
-  accepts_.push_back(operation);
+  begin_waiting(operation, accepts_);
   shard_.look();
 }
 
@@ -391,8 +390,7 @@ void Acceptor::close(detail::VoidOperation* operation) {
   }
   if (operation != nullptr) {
     if (!was_running) operation->result = Errc::not_running;
-    operation->waits = true;
-    closing_.back()->closers.push_back(*operation);
+    begin_waiting(*operation, closing_.back()->closers);
   }
   wake();
 }

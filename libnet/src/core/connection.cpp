@@ -412,7 +412,7 @@ void Connection::start_connect(detail::VoidOperation& operation, const detail::C
   } catch (const SystemError& refused) {
     return finish(operation, refused.code());
   }
-  waiting_.push_back(operation);
+  begin_waiting(operation, waiting_);
 }
 
 void Connection::deliver_connector_news() {
@@ -841,8 +841,7 @@ void Connection::watch_unread() {
 /// The source has ended: what is left to wait for is that all has left the destination, and its end with it.
 void Connection::end_pipe(detail::PipeOperation& operation) {
   detail::Pipe& pipe = *operation.pipe;
-  operation.waits = true;
-  waiting_.push_back(operation);
+  begin_waiting(operation, waiting_);
   if (const error_code code = pipe.refusal()) return finish_pipe(operation, code);
   if (pipe.ends_destination()) pipe.destination().end({}, nullptr);
   pipe.want_all_sent();

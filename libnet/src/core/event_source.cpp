@@ -116,8 +116,7 @@ void EventSource::set_referenced(bool referenced) {
 
 void EventSource::wait(Operation& operation) {
   watch_operation(operation, *this, *loop_);
-  operation.waits = true;
-  waiting_.push_back(operation);
+  begin_waiting(operation, waiting_);
 }
 
 void EventSource::finish(Operation& operation, const error_code& result) noexcept {

@@ -87,6 +87,11 @@ class EventSource : public reactor::LoopObject, private reactor::Task, protected
   /// Lets an operation wait for `finish_waiting`.
   /// @throws std::bad_alloc: it does not wait then.
   void wait(Operation& operation);
+  /// Puts one into the list in which it waits to be finished.
+  static void begin_waiting(Operation& operation, OperationList& list) noexcept {
+    operation.waits = true;
+    list.push_back(operation);
+  }
   /// Takes one out of the list in which it waits, to be finished.
   static void stop_waiting(Operation& operation) noexcept {
     OperationList::remove(operation);
