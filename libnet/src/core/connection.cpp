@@ -475,11 +475,6 @@ void Connection::stop_connecting(const error_code& reason) {
   fail_now(described(reason, {.operation = "connect", .remote_address = remote ? &*remote : nullptr}));
 }
 
-void Connection::prepare_to_adopt() {
-  connect_state();
-  wake();
-}
-
 void Connection::adopt(std::unique_ptr<transport::Transport> transport) { opened(std::move(transport)); }
 
 void Connection::adopt_accepted(std::unique_ptr<transport::Transport> transport, std::shared_ptr<ListenSession> session,

@@ -62,7 +62,7 @@ class Connection final : public EventSource,
   /// @name Transports
   /// @{
   /// What of taking something over can fail: after this neither `adopt` nor `connect_from` does.
-  void prepare_to_adopt();
+  void prepare_to_adopt() { connect_state(); }
   /// Takes over a transport that is connected.
   void adopt(std::unique_ptr<transport::Transport> transport);
   /// Takes over an accepted transport: counted by `session` until it closes.
@@ -86,11 +86,8 @@ class Connection final : public EventSource,
 
   /// @name Connecting
   /// @{
-  /// The next connect() uses this socket. After `prepare_to_adopt`: until then there is nothing to do.
-  void connect_from(const BoundSocket& source) {
-    connect_state().source = source;
-    sleep();
-  }
+  /// The next connect() uses this socket.
+  void connect_from(const BoundSocket& source) { connect_state().source = source; }
   void connect(detail::ConnectRequest request, bool half_open_by_default);
   /// It goes with this attempt to connect.
   void remember_connect_listener(ListenerId id) { connect_state().callback = id; }

@@ -72,8 +72,6 @@ class EventSource : public reactor::LoopObject, private reactor::Task, protected
   void wake() noexcept {
     if (!in_step_) loop_->schedule(*this);
   }
-  /// Takes back that a step was asked for.
-  void sleep() noexcept { loop_->unschedule(*this); }
   /// Asks for a step behind everything that is due already.
   void wake_last() noexcept {
     loop_->unschedule(*this);
