@@ -6,10 +6,21 @@
 
 namespace libnet::core {
 
+namespace {
+
+/// The name of an operation that is not libnet's own takes memory as well.
+Error named(const error_code& code, const char* operation) noexcept try {
+  return {code, operation};
+} catch (const std::bad_alloc&) {
+  return {code};
+}
+
+}  // namespace
+
 Error described(const error_code& code, const ErrorInfo& info) noexcept try {
   return {code, info};
 } catch (const std::bad_alloc&) {
-  return {code, info.operation};
+  return named(code, info.operation);
 }
 
 Error error_of(const std::exception_ptr& thrown, Errc otherwise, const char* operation) noexcept {
@@ -18,7 +29,7 @@ Error error_of(const std::exception_ptr& thrown, Errc otherwise, const char* ope
   } catch (const SystemError& known) {
     return known.error();
   } catch (const std::bad_alloc&) {
-    return {detail::out_of_memory(), operation};
+    return named(detail::out_of_memory(), operation);
   } catch (...) {
     return described(otherwise, {.operation = operation, .exception = &thrown});
   }
