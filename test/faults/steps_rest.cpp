@@ -253,7 +253,7 @@ void other_thread(Trial& trial) {
   greet(trial, where);
   trial.sockets[1] = Socket(trial.io());
   trial.sockets[1].connect(where, [&trial] { ++trial.counters[0]; });
-  trial.run_until([&] { return trial.counters[0] == 1 || trial.told_something(); });
+  trial.run_until([&] { return trial.counters[0] == 1 || trial.sockets[1].destroyed(); });
   std::thread([last = std::exchange(trial.sockets[1], Socket())]() mutable { last = {}; }).join();
   trial.run_until([&] { return trial.all_closed(); });
   trial.check(trial.received[0], "welcome");
