@@ -155,9 +155,12 @@ void refused_awaited(Trial& trial) {
   const BoundSocket nobody(SocketAddress::ip("::", 0));
   trial.await([](Trial& its, int port) -> asio::awaitable<void> {
     its.sockets[0] = Socket(its.io());
-    const auto [code] = co_await its.sockets[0].async_connect({.host = "localhost", .port = port}, libnet::as_tuple);
-    if (!code) its.wrong("connected to nobody");
-    if (code != asio::error::connection_refused) its.tell(its.sockets[0].error());
+    try {  // libnet::as_tuple stands on Asio's use_awaitable, which ends the process where there is no memory for long
+      co_await its.sockets[0].async_connect({.host = "localhost", .port = port});
+      its.wrong("connected to nobody");
+    } catch (const SystemError& error) {
+      if (error.code() != asio::error::connection_refused) its.tell(error.error());
+    }
     co_await its.sockets[0].async_close();
     ++its.counters[0];
   }(trial, nobody.address().value().port()));
@@ -253,7 +256,7 @@ void other_thread(Trial& trial) {
   greet(trial, where);
   trial.sockets[1] = Socket(trial.io());
   trial.sockets[1].connect(where, [&trial] { ++trial.counters[0]; });
-  trial.run_until([&] { return trial.counters[0] == 1 || trial.told_something(); });
+  trial.run_until([&] { return trial.counters[0] == 1 || trial.sockets[1].destroyed(); });
   std::thread([last = std::exchange(trial.sockets[1], Socket())]() mutable { last = {}; }).join();
   trial.run_until([&] { return trial.all_closed(); });
   trial.check(trial.received[0], "welcome");

@@ -190,6 +190,7 @@ void Trial::check(std::string_view got, std::string_view expected) noexcept {
 void Trial::run(Step step, bool from_nothing, const std::function<void()>& arm, Report& report) {
   path_ = "/tmp/libnet-faults-" + std::to_string(::getpid());
   auto logger = std::make_shared<spdlog::logger>("libnet", std::make_shared<ToldByLog>(*this));
+  logger->set_level(spdlog::level::debug);  // of what a peer can cause as well
   spdlog::register_logger(logger);
   const int descriptors_before = open_descriptors();
   if (!from_nothing) set_up();

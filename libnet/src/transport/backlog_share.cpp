@@ -1,6 +1,8 @@
 #include "transport/backlog_share.hpp"
 
+#include <cstddef>
 #include <mutex>
+#include <new>
 #include <unordered_map>
 #include <utility>
 
@@ -16,9 +18,10 @@ struct Registry {
   std::unordered_multimap<ino_t, BacklogShare*> shares;
 };
 
-/// Never destroyed: a listener may be left to the end of the process.
-Registry& registry() {
-  static auto& made = *new Registry;
+/// Never destroyed: a listener may be left to the end of the process. In memory that is there, since leaving cannot fail.
+Registry& registry() noexcept {
+  alignas(Registry) static std::byte memory[sizeof(Registry)];
+  static auto& made = *::new (memory) Registry;
   return made;
 }
 

@@ -1,6 +1,7 @@
 #include "transport/system_listener.hpp"
 
 #include <cerrno>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -72,7 +73,8 @@ error_code SystemListener::take(int descriptor, const std::string& path, const L
   return {};
 }
 
-error_code SystemListener::watch(int descriptor, bool beside_others) {
+error_code SystemListener::watch(int descriptor, bool beside_others) noexcept try {
+  watched_ = false;
   if (exclusive_) std::exchange(exclusive_, nullptr)->stop();
   if (beside_others) {
     exclusive_ = std::make_shared<reactor::ExclusiveWatch>(loop_, static_cast<reactor::Watch&>(*this));
@@ -81,6 +83,8 @@ error_code SystemListener::watch(int descriptor, bool beside_others) {
   const error_code code = exclusive_ ? error_code() : loop_->reactor().attach(*this, descriptor);
   watched_ = !code;
   return code;
+} catch (const std::bad_alloc&) {
+  return system_error(ENOMEM);
 }
 
 /// If watching fails, the next accept says so.

@@ -39,7 +39,7 @@ class SystemListener final : public Listener, private reactor::Watch, private Ba
   error_code take(int descriptor, const std::string& path, const ListenerOptions& options);
   void on_ready() override;
   void look_at_backlog() override;
-  error_code watch(int descriptor, bool beside_others);
+  error_code watch(int descriptor, bool beside_others) noexcept;
   void stop_watching() noexcept;
   bool may_wait() noexcept;
   bool is_unix() const noexcept { return address_ && address_->family() == Family::unix_path; }
