@@ -246,7 +246,7 @@ std::ostream& operator<<(std::ostream& out, const Ceiling& ceiling) { return out
 
 constexpr std::array ceilings{
     Ceiling{"events", [](libnet::Server& server) { server.on(event::connection, echo_by_events); }, 768},
-    Ceiling{"awaited", [](libnet::Server& server) { server.serve(echo); }, 1440},
+    Ceiling{"awaited", [](libnet::Server& server) { server.serve(echo); }, 1456},
 };
 
 BOOST_DATA_TEST_CASE(an_idle_connection_takes_little_memory, boost::unit_test::data::make(ceilings), ceiling) {

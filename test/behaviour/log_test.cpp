@@ -28,11 +28,14 @@ constexpr unsigned stream_wires = all_wires & ~static_cast<unsigned>(Wire::unix_
 
 /// A socket that nobody holds or listens to fails.
 void lose(World& world, const std::function<void(Socket& socket, Socket& peer)>& how) {
-  auto [socket, peer] = world.pair();
-  how(socket, peer);
-  world.run_until([socket = socket] { return socket.destroyed(); });
-  peer.destroy();
-  world.settle();
+  {
+    auto [socket, peer] = world.pair();
+    how(socket, peer);
+    world.run_until([socket = socket] { return socket.destroyed(); });
+    peer.destroy();
+    world.settle();
+  }
+  world.settle();  // beside other threads a handle that goes is told to the loop
 }
 
 void reset(Socket&, Socket& peer) { peer.reset(); }

@@ -32,6 +32,11 @@ std::string text_of(const error_code& code) { return code ? error_name(code) : "
 // --- what the program does -------------------------------------------------------------------------------------------
 
 void Life::note_destroyed(const error_code& given, bool offered) {
+  note_cut(given, offered);
+  says_destroyed_ = true;
+}
+
+void Life::note_cut(const error_code& given, bool offered) {
   destroyed_ = true;
   for (Call* call : order_) call->must_succeed = call->must_succeed || offered;
   if (given) may_fail_with(given);

@@ -75,6 +75,10 @@ class Life {
   /// @{
   /// @param offered  What waits is offered to the wire first, and the wire has room for it.
   void note_destroyed(const error_code& given = {}, bool offered = false);
+  /// By an exception of a listener.
+  void note_cut(const error_code& given, bool offered = false);
+  /// Destroyed once more, after it had failed: late operations are told so.
+  void note_destroyed_late() { says_destroyed_ = true; }
   void note_ended() { ended_ = true; }
   void note_lingers();
   void note_resets() { resets_ = true; }
@@ -124,7 +128,8 @@ class Life {
 
   /// @name What is known
   /// @{
-  bool destroyed() const { return destroyed_; }
+  /// Late operations get Errc::destroyed.
+  bool destroyed() const { return says_destroyed_; }
   bool resets() const { return resets_; }
   bool lingers() const { return lingers_; }
   bool connected() const { return connected_; }
@@ -163,6 +168,7 @@ class Life {
   std::vector<error_code> causes_;
   std::deque<Call*> order_;  // writes that wait
   bool destroyed_ = false;
+  bool says_destroyed_ = false;
   bool ended_ = false;
   bool lingers_ = false;
   bool resets_ = false;

@@ -123,6 +123,7 @@ asio::awaitable<void> Session::serve(Line& line, Socket socket) {
   side->gate = nullptr;
   if (side->gate_throws) {
     if (!socket.destroyed()) side->life->note_destroyed(Errc::handler_threw);
+    if (socket.error()) side->life->note_destroyed_late();
     throw std::runtime_error("as the case wants it");
   }
   side->life->note_lingers();

@@ -154,11 +154,12 @@ void Session::begin_read(Call& call, Side& side) {
   call.may_be_busy = side.readers != 0 || (state.consumed && state.over && !side.life->closed());
   if (state.fresh) {
     call.only = {Errc::closed};
+  } else if (side.life->lingers() && !state.over) {
+    call.only = {Errc::closed, asio::error::operation_aborted, asio::error::eof, error_code()};
+    if (state.consumed) call.only.emplace_back(Errc::busy);
   } else if (state.consumed && !state.over) {
     call.only = {Errc::busy};
     if (side.life->peer_may_have_ended()) call.only.insert(call.only.end(), {error_code(), asio::error::eof});
-  } else if (side.life->lingers() && !state.over) {
-    call.only = {Errc::closed, asio::error::operation_aborted, asio::error::eof, error_code()};
   } else if (state.over) {
     expect_late(call, state);
     if (call.may_be_busy) call.only.emplace_back(Errc::busy);
@@ -196,6 +197,7 @@ void Session::note_refused_write(Call& call, Side& side, const State& state) {
     call.only = {Errc::closed};
     life.may_fail_with(Errc::closed);
     life.note_must_close();
+    if (call.by_libnet) life.note_heard();
   } else if (!state.writable && state.error) {
     call.only = {state.error};
   } else if (!state.writable) {
@@ -203,6 +205,7 @@ void Session::note_refused_write(Call& call, Side& side, const State& state) {
     if (!life.lingers()) life.may_fail_with(Errc::write_after_end);
     if (!life.lingers()) life.may_fail_with(broken_pipe());
     if (!life.lingers() && call.by_libnet) life.queue_refused(call);
+    if (!life.lingers() && call.by_libnet) life.note_heard();
   } else {
     call.only = {Errc::overflow};
     if (case_.setup.overflow_destroys != 0) life.may_fail_with(Errc::overflow);
@@ -377,7 +380,8 @@ void Session::destroy(Side& side, const Step& step) {
   const bool refused =
       step.verb == Verb::reset && world_->is_unix() && !state.fresh && !state.connecting && !state.over;
   if (state.over || refused) {
-    // Nothing happens.
+    const bool by_name = step.verb == Verb::destroy || step.verb == Verb::destroy_with_error;
+    if (state.error && by_name) life.note_destroyed_late();  // else nothing happens
   } else if (soon && !state.fresh) {
     life.note_lingers();
   } else if (step.verb == Verb::reset && state.fresh) {
@@ -422,6 +426,7 @@ Call* Session::pipe(Side& side, const Step& step) {
   const std::uint32_t who = strands() ? step.amount % 2 * 2 + (side.is_client ? 0 : 1) : step.amount % 4;
   Side* const destination = side_of(who);
   if (destination == nullptr || destination->dropped || destination->has_pipe) return nullptr;
+  if (side.encoding != Encoding::bytes) return nullptr;  // how much text becomes of the bytes is not followed
   if (case_.setup.cancels_writes != 0 || side.life->out_of_sync) return nullptr;
   Call& call = new_call(side, step);
   const PipeOptions options{.end = step.data != Data::view};

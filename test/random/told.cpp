@@ -40,7 +40,7 @@ void Session::run_armed(Side& side, Where event) {
   try {
     execute(step, By::listener);
   } catch (const StepThrew&) {
-    if (side.dropped || !side.socket.destroyed()) side.life->note_destroyed(Errc::listener_threw);
+    if (side.dropped || !side.socket.destroyed()) side.life->note_cut(Errc::listener_threw);
     side.last_bytes.clear();
     throw;
   }

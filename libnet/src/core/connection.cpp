@@ -995,7 +995,8 @@ bool Connection::has_room_after_write(std::uint64_t begin) {
 bool Connection::reaches_mark(std::uint64_t begin) const noexcept {
   const std::size_t waiting = buffered_in_user_space();
   const std::uint64_t written = sending_.appended() - begin;
-  const std::size_t high_water_mark = options().high_water_mark;
+  const std::size_t high_water_mark =
+      std::max<std::size_t>(options().high_water_mark, 1);  // an empty queue is below any
   return waiting >= high_water_mark && waiting < high_water_mark + written;
 }
 

@@ -1,5 +1,6 @@
 #include "transport/backlog_share.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <mutex>
 #include <new>
@@ -30,15 +31,18 @@ Registry& registry() noexcept {
 BacklogShare::BacklogShare(std::shared_ptr<reactor::Loop> loop, Owner& owner) noexcept
     : loop_(std::move(loop)), owner_(&owner) {}
 
-bool BacklogShare::join(int descriptor) {
+BacklogShare::Joined BacklogShare::join(int descriptor) {
   struct stat status{};
   if (::fstat(descriptor, &status) == 0) socket_ = status.st_ino;
+  descriptor_ = descriptor;
   const std::lock_guard lock(registry().mutex);
   const auto [begin, end] = registry().shares.equal_range(socket_);
-  for (auto other = begin; other != end; ++other) other->second->call();
+  const auto has_it = [descriptor](const auto& share) { return share.second->descriptor_ == descriptor; };
+  if (std::any_of(begin, end, has_it)) return Joined::refused;
   const bool others = begin != end;
+  for (auto other = begin; other != end; ++other) other->second->call();
   registry().shares.emplace(socket_, this);
-  return others;
+  return others ? Joined::beside_others : Joined::alone;
 }
 
 void BacklogShare::leave() noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include <sys/types.h>
@@ -31,9 +32,13 @@ class BacklogShare final : public reactor::Letter, public std::enable_shared_fro
 
   BacklogShare(std::shared_ptr<reactor::Loop> loop, Owner& owner) noexcept;
 
-  /// Joins those who listen on the same socket, whatever descriptors they know it by; all of them look.
-  /// @return  Whether there are others.
-  bool join(int descriptor);
+  enum class Joined : std::uint8_t {
+    alone,
+    beside_others,
+    refused,  ///< One of the others has this very descriptor, and would close it. There is nothing to leave.
+  };
+  /// Joins those who listen on the same socket, by descriptors of their own; all of them look.
+  Joined join(int descriptor);
   /// The last call. One of the others looks.
   void leave() noexcept;
 
@@ -52,6 +57,7 @@ class BacklogShare final : public reactor::Letter, public std::enable_shared_fro
   const std::shared_ptr<reactor::Loop> loop_;
   Owner* owner_;  // null: it has left
   ino_t socket_ = 0;
+  int descriptor_ = -1;
   std::atomic<bool> passes_on_{false};
   std::shared_ptr<BacklogShare> letter_;  // itself, while the letter is under way
 };

@@ -62,8 +62,11 @@ error_code SystemListener::take(int descriptor, const std::string& path, const L
   auto address = local_address(descriptor);
   MadeNonBlocking non_blocking(descriptor);
   if (non_blocking.error()) return non_blocking.error();
-  share_ = std::make_shared<BacklogShare>(loop_, static_cast<BacklogShare::Owner&>(*this));
-  error_code code = watch(descriptor, share_->join(descriptor));
+  auto share = std::make_shared<BacklogShare>(loop_, static_cast<BacklogShare::Owner&>(*this));
+  const BacklogShare::Joined joined = share->join(descriptor);
+  if (joined == BacklogShare::Joined::refused) return system_error(EEXIST);
+  share_ = std::move(share);
+  error_code code = watch(descriptor, joined == BacklogShare::Joined::beside_others);
   if (!code) code = permit(path, options);
   if (!code && !is_listening(descriptor)) code = listen_on(descriptor, options.backlog);
   if (code) return code;
