@@ -38,14 +38,15 @@ Handle& chain(Handle& handle, State* state, const char* function, Arguments&&...
   return handle;
 }
 
-/// Runs a call that takes over an operation, unless it throws. A callback's call throws on; an awaited operation is left to
-/// complete with what was wrong, which is memory: all else is told by the call in that way itself.
-template <class State, class Operation, class Call>
-auto give(State& state, Operation& operation, Call call) -> decltype(call()) {
+/// What becomes of an operation whose call is throwing. A callback's call throws on; an awaited operation is left to complete
+/// with what was wrong, which is memory: all else is told by the call in that way itself.
+/// @return  Always false: what a failed write returns.
+template <class State, class Operation>
+[[gnu::noinline, gnu::cold]] bool not_started(State& state, Operation& operation) {
   try {
-    return call();
+    throw;
   } catch (const std::bad_alloc&) {
-    if (!operation.is_callback) return static_cast<decltype(call())>(state.finish_without_memory(operation));
+    if (!operation.is_callback) return state.finish_without_memory(operation);
     state.take_back(operation);
     throw;
   } catch (...) {
@@ -54,11 +55,25 @@ auto give(State& state, Operation& operation, Call call) -> decltype(call()) {
   }
 }
 
+/// Runs a call that takes over an operation, unless it throws.
+template <class State, class Operation, class Call>
+auto give(State& state, Operation& operation, Call call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (...) {
+    return static_cast<decltype(call())>(not_started(state, operation));
+  }
+}
+
 /// Calls a member function that takes over an operation. A handle of nothing refuses it.
 template <auto Member, class State, class Operation, class... Arguments>
 void start(State* state, const char* function, Operation& operation, Arguments&&... arguments) {
   if (State* const there = usable(state, function)) {
-    give(*there, operation, [&] { (there->*Member)(operation, std::forward<Arguments>(arguments)...); });
+    try {
+      (there->*Member)(operation, std::forward<Arguments>(arguments)...);
+    } catch (...) {
+      not_started(*there, operation);
+    }
   } else {
     operation.refuse();
   }

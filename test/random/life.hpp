@@ -137,6 +137,7 @@ class Life {
   bool closed() const { return close_told_; }
   bool must_close() const { return must_close_; }
   bool heard() const { return heard_ || error_told_; }
+  bool has_pending_writes() const { return !order_.empty(); }
   const std::vector<error_code>& causes() const { return causes_; }
   /// Its descriptor may be closed already, or its connection may be failing.
   bool may_be_gone() const;

@@ -346,7 +346,7 @@ Call* Session::drain(Side& side, const Step& step) {
 
 Call* Session::wait(Side& side, const Step& step) {
   Call& call = new_call(side, step);
-  const auto begin = [this, &call, &side] {
+  const auto begin = [&call, &side] {
     if (side.dropped) return false;
     call.life = side.life;
     if (side.life->destroyed()) call.may_be_destroyed = true;

@@ -124,6 +124,7 @@ void Session::expect_late(Call& call, const State& state) const {
     call.only = {Errc::destroyed};
   } else if (state.error && !call.life->resets() && call.verb != Verb::connect) {
     call.only = {call.life->heard() || !call.by_libnet ? error_code(Errc::closed) : state.error};
+    if (call.life->has_pending_writes()) call.only.emplace_back(Errc::closed);  // they hear of it
     if (call.by_libnet) call.life->note_heard();
   } else {
     call.only = {Errc::closed};

@@ -136,7 +136,7 @@ void Connection::step() {
   deliver_all();
   flush();
   deliver_all();
-  close_if_done();
+  if (receiving_.has_ended() && sending_.has_finished()) close_if_told();
 }
 
 /// A socket that nobody holds, listens to or waits for ends by itself.
@@ -1253,11 +1253,10 @@ void Connection::reset() {
   }
 }
 
-/// Both sides have ended, and everybody knows.
-void Connection::close_if_done() {
+/// Both sides have ended: closes once everybody knows.
+void Connection::close_if_told() {
   if (!loop_->alive() || phase_ != Phase::open || !completed_.empty()) return;
-  if (automatic_end_ == AutomaticEnd::made) return;
-  if (receiving_.has_ended() && sending_.has_finished()) enter_closing();
+  if (automatic_end_ != AutomaticEnd::made) enter_closing();
 }
 
 void Connection::enter_closing() {

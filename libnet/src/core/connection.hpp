@@ -361,7 +361,7 @@ class Connection final : public EventSource,
   void forget_callbacks();
   void linger();
   bool others_go_on() const noexcept;
-  void close_if_done();
+  void close_if_told();
   void enter_closing();
   void close_transport() noexcept;
   /// 32 bits will do: it is only compared for equality, within a few rounds.
