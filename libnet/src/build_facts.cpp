@@ -4,12 +4,14 @@
 
 namespace libnet::must_match_the_library {
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the name of a template
 #define LIBNET_DEFINE_FACT(name, answer) \
   template <int>                         \
   void name() {}                         \
   template void name<(answer)>();
 LIBNET_BUILD_FACTS(LIBNET_DEFINE_FACT)
 #undef LIBNET_DEFINE_FACT
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace libnet::must_match_the_library
 

@@ -1357,7 +1357,7 @@ int Connection::native_handle() const noexcept {
 /// What came too late says what it came too late for.
 Error Connection::describe(const error_code& code, Operation::Kind kind) const {
   if (outcome_.failed() && outcome_.code() == code) return outcome_.error();
-  const Error error = make_error(code, name_of(kind));
+  Error error = make_error(code, name_of(kind));
   if (!outcome_.failed() || code != Errc::closed) return error;
   return make_error(code, name_of(kind), error.message() + ": " + outcome_.error().message());
 }

@@ -59,6 +59,7 @@ LIBNET_BUILD_FACTS(LIBNET_DECLARE_FACT)
 
 namespace {
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): the name of a template
 #define LIBNET_ADDRESS_OF_FACT(name, answer) &name<(answer)>,
 [[gnu::used, gnu::retain]] void (*const facts[])() = {LIBNET_BUILD_FACTS(LIBNET_ADDRESS_OF_FACT)};
 #undef LIBNET_ADDRESS_OF_FACT
