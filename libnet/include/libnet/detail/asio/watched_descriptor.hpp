@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <memory>
 #include <new>
 
 // Asio's io_uring has no reactor that could watch a descriptor of ours.
@@ -45,7 +46,10 @@ class WatchedDescriptor {
     reactor_.init_task();
     descriptor_ = descriptor;
     const auto read = asio::detail::reactor::read_op;
-    return reactor_.register_internal_descriptor(read, descriptor, registration_, new ReadinessOperation(observer_));
+    auto operation = std::make_unique<ReadinessOperation>(observer_);
+    const int code = reactor_.register_internal_descriptor(read, descriptor, registration_, operation.get());
+    static_cast<void>(operation.release());  // the registration's, unless that had no memory
+    return code;
   } catch (const std::bad_alloc&) {
     return ENOMEM;
   }
