@@ -107,12 +107,8 @@ class Loop::TurnScope {
   }
   TurnScope(const TurnScope&) = delete;
   TurnScope& operator=(const TurnScope&) = delete;
-  /// What the end throws gives way to what is being thrown: the next turn, which is due then, tries again.
   ~TurnScope() {
-    if (!ended_) try {
-        end();
-      } catch (...) {
-      }
+    if (!ended_) end_beside_an_exception();
   }
   void end() {
     ended_ = true;
@@ -120,6 +116,13 @@ class Loop::TurnScope {
   }
 
  private:
+  /// What the end throws gives way to what is being thrown: the next turn, which is due then, tries again.
+  void end_beside_an_exception() noexcept try {
+    end();
+  } catch (...) {
+    return;
+  }
+
   std::shared_ptr<Loop> keep_;
   Loop& loop_;
   bool ended_ = false;
