@@ -117,9 +117,7 @@ class Loop::TurnScope {
 
  private:
   /// What the end throws gives way to what is being thrown: the next turn, which is due then, tries again.
-  void end_beside_an_exception() noexcept try {
-    end();
-  } catch (...) {
+  void end_beside_an_exception() noexcept try { end(); } catch (...) {
     return;
   }
 
