@@ -152,7 +152,7 @@ void reset_connection(int descriptor) noexcept {
   const linger discard{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &discard, sizeof discard);
   const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
-  ::connect(descriptor, &nobody, sizeof nobody);  // at once, although other processes may have it
+  static_cast<void>(::connect(descriptor, &nobody, sizeof nobody));  // at once, although other processes may have it
 }
 
 }  // namespace libnet::transport
