@@ -68,7 +68,8 @@ void Session::completed(Call& call, const error_code& code, const Result& result
     require(code == call.only.front() || code == asio::error::operation_aborted || code == Errc::timed_out, "codes",
             call.text + " completes with " + text_of(code));
   }
-  if (code && call.life != nullptr && call.life->permits_failure(code)) call.life->note_heard();
+  const bool hears = call.verb != Verb::close;  // who closes leaves the error to others
+  if (hears && code && call.life != nullptr && call.life->permits_failure(code)) call.life->note_heard();
   switch (call.verb) {
     case Verb::read:
     case Verb::read_some: completed_read(call, code, result); break;

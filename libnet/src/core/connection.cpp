@@ -984,9 +984,10 @@ void Connection::write_through(std::span<const std::byte> bytes, detail::WriteOp
 
 /// Sees to it that what was written since `begin` leaves; tells whether there is room for more.
 bool Connection::has_room_after_write(std::uint64_t begin) {
-  const bool below_mark = buffered() < options().high_water_mark;
-  send_soon(!below_mark && reaches_mark(begin));
-  if (below_mark || buffered() == 0 || buffered_in_user_space() < options().high_water_mark) return true;
+  const std::size_t mark = options().high_water_mark;
+  send_soon(buffered() >= mark && reaches_mark(begin));
+  const std::size_t waiting = buffered();  // more than was written, if the transport encodes
+  if (waiting == 0 || waiting < mark || buffered_in_user_space() < mark) return true;
   sending_.owe_drain();
   return false;
 }
