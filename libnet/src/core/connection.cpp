@@ -985,8 +985,10 @@ void Connection::write_through(std::span<const std::byte> bytes, detail::WriteOp
 /// Sees to it that what was written since `begin` leaves; tells whether there is room for more.
 bool Connection::has_room_after_write(std::uint64_t begin) {
   const std::size_t mark = options().high_water_mark;
-  send_soon(buffered() >= mark && reaches_mark(begin));
-  const std::size_t waiting = buffered();  // more than was written, if the transport encodes
+  const bool below_mark = buffered() < mark;
+  send_soon(!below_mark && reaches_mark(begin));
+  if (below_mark && sending_.unsent() == 0) return true;  // else an encoding transport may have made more of it
+  const std::size_t waiting = buffered();
   if (waiting == 0 || waiting < mark || buffered_in_user_space() < mark) return true;
   sending_.owe_drain();
   return false;
