@@ -933,6 +933,14 @@ void Connection::refuse_invalid(Operation* operation, const char* verb) {
   throw SystemError(make_error(Errc::invalid_argument, verb));
 }
 
+/// Sees to it that what was written since `begin` leaves; tells whether there is room for more. Most writes of a step only
+/// join the first one, below the mark.
+inline bool Connection::has_room_after_write(std::uint64_t begin) {
+  if (first_of_step() || !sending_.is_below(options().high_water_mark)) return has_room_at_mark_or_first(begin);
+  touch();
+  return true;
+}
+
 bool Connection::write(Payload&& data, detail::WriteOperation* operation, Views views) {
   if (!data.valid() || !accepts_writes() || full()) return refuse_write(data, operation);
   if (operation != nullptr) watch_operation(*operation, *this, *loop_);
@@ -982,8 +990,8 @@ void Connection::write_through(std::span<const std::byte> bytes, detail::WriteOp
   if (result.status == transport::Status::error) output_failed(result.error);
 }
 
-/// Sees to it that what was written since `begin` leaves; tells whether there is room for more.
-bool Connection::has_room_after_write(std::uint64_t begin) {
+/// Of a write that is the first of its step, or may be at the mark.
+bool Connection::has_room_at_mark_or_first(std::uint64_t begin) {
   const std::size_t mark = options().high_water_mark;
   const bool below_mark = buffered() < mark;
   send_soon(!below_mark && reaches_mark(begin));

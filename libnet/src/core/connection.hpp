@@ -337,6 +337,7 @@ class Connection final : public EventSource,
   bool may_write_through(std::size_t size) const;
   void write_through(std::span<const std::byte> bytes, detail::WriteOperation* operation);
   bool has_room_after_write(std::uint64_t begin);
+  bool has_room_at_mark_or_first(std::uint64_t begin);
   bool reaches_mark(std::uint64_t begin) const noexcept;
   void send_soon(bool at_once);
   void send_now();

@@ -67,7 +67,9 @@ class Sending {
   std::size_t queued() const noexcept { return queue_.size(); }
   /// Queued, wherever the bytes are.
   std::size_t buffered() const noexcept { return queue_.size() + unsent(); }
-  /// The same without what is in a pipe of the kernel, which is no memory and nobody's write.
+  /// Fewer bytes are queued than the mark. False also where that depends on what a transport makes of them.
+  bool is_below(std::size_t mark) const noexcept { return holding_ == nullptr && queue_.size() < mark; }
+  /// `buffered()` without what is in a pipe of the kernel, which is no memory and nobody's write.
   std::size_t buffered_in_user_space() const noexcept;
   /// Whether nothing at all is queued or held, and no barrier stands.
   bool is_bare() const noexcept { return queue_.bare() && unsent() == 0; }
