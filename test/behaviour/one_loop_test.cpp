@@ -1,11 +1,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <csignal>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -18,6 +16,7 @@
 #include "detail/thread_cache.hpp"
 #include "reactor/loop.hpp"
 #include "support/behaviour.hpp"
+#include "support/child.hpp"
 
 using namespace libnet::test;
 using libnet::Chunk;
@@ -47,38 +46,6 @@ namespace {
 
 constexpr auto one_wire = static_cast<unsigned>(Wire::tcp4);
 constexpr int terminated = 77;
-
-struct Death {
-  int status = -1;  // of exit; -1 if a signal ended it
-  std::string message;
-};
-
-/// Runs `body` in a process of its own.
-Death run_in_child(const std::function<void()>& body) {
-  int ends[2];
-  BOOST_REQUIRE(::pipe(ends) == 0);
-  const pid_t child = ::fork();
-  BOOST_REQUIRE(child >= 0);
-  if (child == 0) {
-    ::dup2(ends[1], STDERR_FILENO);
-    for (const int signal : {SIGABRT, SIGSEGV, SIGFPE, SIGBUS, SIGILL}) std::signal(signal, SIG_DFL);
-    std::set_terminate([] { ::_exit(terminated); });
-    ::alarm(60);
-    body();
-    ::_exit(0);
-  }
-  ::close(ends[1]);
-  Death death;
-  char buffer[512];
-  for (ssize_t size = 0; (size = ::read(ends[0], buffer, sizeof buffer)) > 0;) {
-    death.message.append(buffer, static_cast<std::size_t>(size));
-  }
-  ::close(ends[0]);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  if (WIFEXITED(status)) death.status = WEXITSTATUS(status);
-  return death;
-}
 
 /// Clients and a server that send words back and forth, until `stop` is called or 20,000 have come.
 class Echoes {
@@ -133,6 +100,7 @@ std::size_t cost_of_further_sockets(const asio::any_io_executor& executor) {
 BEHAVIOUR(B296_two_threads_inside_one_loop_end_the_program, one_wire) {
   for (int round = 0; round < 20; ++round) {
     const Death death = run_in_child([&world] {
+      std::set_terminate([] { ::_exit(terminated); });
       asio::io_context io;
       libnet::use_reactor(io, world.reactor());
       const Echoes echoes(world, [&io] { return io.get_executor(); }, 8);

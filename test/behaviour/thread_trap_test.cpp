@@ -3,7 +3,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -15,6 +14,7 @@
 #include <utility>
 
 #include "support/behaviour.hpp"
+#include "support/child.hpp"
 
 using namespace libnet::test;
 using libnet::Chunk;
@@ -29,43 +29,6 @@ using libnet::Socket;
 #endif
 
 namespace {
-
-struct Death {
-  int signal = 0;
-  std::string message;  // standard error
-};
-
-/// Runs `body` in a process of its own.
-Death run_in_child(const std::function<void()>& body) {
-  int ends[2];
-  BOOST_REQUIRE(::pipe(ends) == 0);
-  const pid_t child = ::fork();
-  BOOST_REQUIRE(child >= 0);
-  if (child == 0) {
-    ::dup2(ends[1], STDERR_FILENO);
-    std::signal(SIGABRT, SIG_DFL);
-    ::alarm(60);
-    try {
-      body();
-    } catch (const std::exception& exception) {  // must not reach the framework, which would go on in two processes
-      const std::string text = std::string("an exception: ") + exception.what();
-      static_cast<void>(::write(STDERR_FILENO, text.data(), text.size()));
-      ::_exit(3);
-    }
-    ::_exit(0);
-  }
-  ::close(ends[1]);
-  Death death;
-  char buffer[512];
-  for (ssize_t size = 0; (size = ::read(ends[0], buffer, sizeof buffer)) > 0;) {
-    death.message.append(buffer, static_cast<std::size_t>(size));
-  }
-  ::close(ends[0]);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  if (WIFSIGNALED(status)) death.signal = WTERMSIG(status);
-  return death;
-}
 
 /// A context that another thread runs, and a socket and a server in its hands.
 struct Elsewhere {
