@@ -52,9 +52,9 @@ struct WriteQueue::Barrier : Segment {
   std::unique_ptr<Replacement> replacement;
 };
 
-/// The last segment, if copies may stand in it behind what is there: their offsets have to follow its own.
+/// The last segment, if copies may stand in it behind what is there.
 WriteQueue::Segment* WriteQueue::joinable() const noexcept {
-  return last_ != nullptr && last_->copied() && last_->end() == appended_ ? last_ : nullptr;
+  return last_ != nullptr && last_->takes_copies() ? last_ : nullptr;
 }
 
 WriteQueue::Segment* WriteQueue::make_copied(std::size_t size) const {
@@ -115,8 +115,7 @@ void WriteQueue::append_shared(Bytes bytes) {
 
 void WriteQueue::append_borrowed(std::span<const std::byte> bytes) {
   if (bytes.empty()) return;
-  const auto keep = [](Segment*) noexcept {};
-  link(::new (detail::recycle_allocate(sizeof(Segment))) Segment(bytes, sizeof(Segment), keep));
+  link(::new (detail::recycle_allocate(sizeof(Segment))) Segment(bytes, sizeof(Segment), &Segment::free_nothing));
 }
 
 void WriteQueue::append_piped(std::shared_ptr<transport::KernelPipe> pipe) {
@@ -245,10 +244,11 @@ void WriteQueue::take_out(Segment* last, std::uint64_t begin) noexcept {
   take_out(last);
 }
 
-/// Its offsets stay unused.
+/// Its offsets stay unused. So nothing may join the segment before it: the offsets of its bytes would follow.
 void WriteQueue::take_out(Segment* segment) noexcept {
-  assert(!segment->copied());
+  assert(!segment->takes_copies());
   Segment* const before = segment != first_ ? segment->previous : nullptr;
+  if (before != nullptr && before->takes_copies()) before->free = &Segment::free_nothing;
   (before != nullptr ? before->next : first_) = segment->next;
   (segment != last_ ? segment->next->previous : last_) = before;
   size_ -= segment->size;
@@ -274,7 +274,7 @@ void WriteQueue::free_segments() noexcept {
 
 void WriteQueue::free_segment(Segment* segment) noexcept {
   const std::size_t memory = segment->memory;
-  if (!segment->copied()) segment->free(segment);
+  if (segment->free != nullptr) segment->free(segment);
   detail::recycle_deallocate(segment, memory);
 }
 

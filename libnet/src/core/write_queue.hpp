@@ -117,7 +117,10 @@ class WriteQueue {
     Segment(std::span<const std::byte> bytes, std::size_t allocated, Free destroy) noexcept
         : data(bytes.data()), size(bytes.size()), memory(allocated), free(destroy) {}
 
-    bool copied() const noexcept { return free == nullptr; }
+    static void free_nothing(Segment*) noexcept {}
+
+    /// It is a copy, and others may stand in it behind what is there.
+    bool takes_copies() const noexcept { return free == nullptr; }
     bool in_memory() const noexcept { return data != nullptr; }
     bool piped() const noexcept { return !in_memory() && size != 0; }
     std::uint64_t end() const noexcept { return begin + size; }
@@ -142,7 +145,7 @@ class WriteQueue {
     const std::byte* data;  // that byte
     std::size_t size;       // not consumed
     std::size_t memory;     // allocated, with the header
-    Free free;              // null if copied
+    Free free;              // null if it takes copies
   };
   struct SharedSegment;
   struct PipedSegment;
