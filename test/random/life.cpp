@@ -49,6 +49,11 @@ void Life::note_lingers() {
   may_fail_with(Errc::timed_out);
 }
 
+void Life::note_dropped() {
+  note_lingers();
+  dropped_ = true;
+}
+
 // --- what is told ----------------------------------------------------------------------------------------------------
 
 void Life::told_connect() {
@@ -150,7 +155,7 @@ void Life::check_whole_input() {
 void Life::told_drain(const Socket& socket, std::size_t low_water) {
   told_other("drain");
   require(owes_drain_ || may_owe_drain_, "drain", "'drain' without need");
-  require(!ended_, "drain", "'drain' after end()");
+  require(!ended_ || dropped_, "drain", "'drain' after end()");
   require(socket == Socket() || socket.buffered() <= low_water, "drain",
           "'drain' with " + std::to_string(socket.buffered()) + " bytes queued");
   owes_drain_ = may_owe_drain_ = false;

@@ -81,6 +81,8 @@ class Life {
   void note_destroyed_late() { says_destroyed_ = true; }
   void note_ended() { ended_ = true; }
   void note_lingers();
+  /// The last handle went. With listeners it lives on.
+  void note_dropped();
   void note_resets() { resets_ = true; }
   /// From now on the connection may fail with this code.
   void may_fail_with(const error_code& code) { causes_.push_back(code); }
@@ -137,7 +139,6 @@ class Life {
   bool closed() const { return close_told_; }
   bool must_close() const { return must_close_; }
   bool heard() const { return heard_ || error_told_; }
-  bool has_pending_writes() const { return !order_.empty(); }
   const std::vector<error_code>& causes() const { return causes_; }
   /// Its descriptor may be closed already, or its connection may be failing.
   bool may_be_gone() const;
@@ -171,6 +172,7 @@ class Life {
   bool destroyed_ = false;
   bool says_destroyed_ = false;
   bool ended_ = false;
+  bool dropped_ = false;
   bool lingers_ = false;
   bool resets_ = false;
   bool server_closed_ = false;

@@ -169,8 +169,14 @@ void Session::advance(std::uint32_t milliseconds) {
 
 // --- the end ---------------------------------------------------------------------------------------------------------
 
+/// What listeners and completions were to do is not done any more: it might begin anew what ends.
+void Session::forget_steps(const std::vector<Side*>& of) {
+  for (Side* side : of) side->armed.clear();
+  for (const auto& call : calls_) call->then.reset();
+}
+
 void Session::finish_alone() {
-  for (Side* side : sides()) side->armed.clear();
+  forget_steps(sides());
   switch (static_cast<Finale>(case_.setup.finale)) {
     case Finale::context: return use_after_the_end();
     case Finale::graceful: finish_gracefully(); break;
@@ -347,8 +353,8 @@ void Session::finish_on_strands() {
   for (const bool of_clients : {true, false}) {
     asio::post(executor(of_clients), [this, of_clients, finale] {
       const Entry entry(*this);
+      forget_steps(sides_of(of_clients));
       for (Side* side : sides_of(of_clients)) {
-        side->armed.clear();
         if (finale == Finale::graceful) end_side(*side);
       }
       destroy_later(of_clients, finale == Finale::graceful ? 20ms : 0ms);
@@ -362,8 +368,8 @@ void Session::destroy_later(bool of_clients, std::chrono::milliseconds delay) {
   timer->async_wait([this, of_clients, timer](const error_code&) {
     const Entry entry(*this);
     bool again = false;
+    forget_steps(sides_of(of_clients));
     for (Side* side : sides_of(of_clients)) {
-      side->armed.clear();
       again = again || !(side->dropped || side->socket.destroyed());
       if (!side->dropped) destroy(*side, {.verb = Verb::destroy});
     }

@@ -135,6 +135,7 @@ class Session {
   void check_rest();
   void check_count(const Side& side);
   void advance(std::uint32_t milliseconds);
+  void forget_steps(const std::vector<Side*>& of);
   void finish_alone();
   void finish_gracefully();
   void open_gates();
@@ -188,6 +189,7 @@ class Session {
   Side* side_of(std::uint32_t who);
   State state_of(const Side& side) const;
   Call& new_call(Side& side, const Step& step);
+  bool others_hear(const Call& late) const;
   void expect_late(Call& call, const State& state) const;
   void cancel(Side& side, std::uint32_t choice);
   void adjust(Side& side, const Step& step);

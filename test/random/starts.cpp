@@ -156,6 +156,7 @@ void Session::begin_read(Call& call, Side& side) {
     call.only = {Errc::closed};
   } else if (side.life->lingers() && !state.over) {
     call.only = {Errc::closed, asio::error::operation_aborted, asio::error::eof, error_code()};
+    if (state.error) call.only.push_back(state.error);
     if (state.consumed) call.only.emplace_back(Errc::busy);
   } else if (state.consumed && !state.over) {
     call.only = {Errc::busy};
@@ -411,7 +412,7 @@ void Session::drop(Side& side) {
   if (side.has_pipe || side.gate != nullptr) return;  // then it is not the last handle
   const State state = state_of(side);
   if (!state.over && state.connecting) side.life->note_destroyed();
-  if (!state.over) side.life->note_lingers();
+  if (!state.over) side.life->note_dropped();
   for (const auto& call : calls_) {  // nobody can connect it any more, and what waits for that waits for ever
     if (call->life == side.life && state.fresh && !call->done) call->by_libnet = false;
   }

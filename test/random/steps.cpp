@@ -118,13 +118,20 @@ Call& Session::new_call(Side& side, const Step& step) {
   return call;
 }
 
+/// Whether another operation of this life is still to complete that hears of its error. Who closes leaves it to others.
+bool Session::others_hear(const Call& late) const {
+  return std::ranges::any_of(calls_, [&](const std::unique_ptr<Call>& call) {
+    return call.get() != &late && call->life == late.life && !call->done && call->by_libnet && call->verb != Verb::close;
+  });
+}
+
 /// What an operation gets that is started on a socket which is over.
 void Session::expect_late(Call& call, const State& state) const {
   if (call.life->destroyed()) {
     call.only = {Errc::destroyed};
   } else if (state.error && !call.life->resets() && call.verb != Verb::connect) {
     call.only = {call.life->heard() || !call.by_libnet ? error_code(Errc::closed) : state.error};
-    if (call.life->has_pending_writes()) call.only.emplace_back(Errc::closed);  // they hear of it
+    if (others_hear(call)) call.only.emplace_back(Errc::closed);
     if (call.by_libnet) call.life->note_heard();
   } else {
     call.only = {Errc::closed};
