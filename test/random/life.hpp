@@ -48,6 +48,7 @@ struct Call {
   bool may_be_destroyed = false;
   bool may_be_busy = false;  ///< Another reader may still be there.
   bool cancelled = false;
+  bool comes_too_late_to_hear = false;  ///< Closes what has failed: that leaves the error to others.
   bool while_connecting = false;
   bool must_succeed = false;  ///< B280.
   std::vector<error_code>

@@ -180,7 +180,7 @@ class Session {
   void completed_read(Call& call, const error_code& code, const Result& result);
   void completed_pipe(Call& call, const Result& result);
   void sync_pipes();
-  void sync(const Piping& piping);
+  bool sync(const Piping& piping);
 
   // steps.cpp: what a step does
   void execute(std::size_t index, By by);
@@ -206,6 +206,7 @@ class Session {
   Call* write(Side& side, const Step& step);
   Call* write_at_once(Call& call, Side& side, const Step& step, bool begun);
   Call* end(Side& side, const Step& step);
+  void note_lingers(Side& side);
   Call* close(Side& side, const Step& step);
   Call* drain(Side& side, const Step& step);
   Call* wait(Side& side, const Step& step);

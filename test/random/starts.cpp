@@ -244,7 +244,8 @@ Call* Session::write(Side& side, const Step& step) {
 Call* Session::write_at_once(Call& call, Side& side, const Step& step, bool begun) {
   if (!begun) return nullptr;
   const bool refused = !call.only.empty();
-  const bool fits = wire_has_room(side);
+  const std::size_t before = side.socket.buffered();
+  const bool fits = wire_has_room(side) && (before == 0 || before < case_.setup.high_water);
   bool returned = false;
   {
     const Calling inside(*this);
@@ -280,6 +281,7 @@ Call* Session::end(Side& side, const Step& step) {
                    return socket.async_end(payload(call, data), token);
                  });
   }
+  call.by_libnet = step.form != Form::plain;
   begin();
   const Calling inside(*this);
   if (step.form == Form::plain) {
@@ -315,12 +317,20 @@ void Session::begin_end(Call& call, Side& side) {
   side.corks = 0;
 }
 
+/// Nobody reads any more: that ends a pause.
+void Session::note_lingers(Side& side) {
+  side.life->note_lingers();
+  side.paused = false;
+}
+
 Call* Session::close(Side& side, const Step& step) {
   Call& call = new_call(side, step);
   const auto begin = [this, &call, &side] {
     if (side.dropped) return false;
+    const State state = state_of(side);
     call.life = side.life;
-    if (!state_of(side).over) side.life->note_lingers();
+    call.comes_too_late_to_hear = state.over || state.error;
+    if (!state.over) note_lingers(side);
     return true;
   };
   if (has_twin(step.form)) {
@@ -384,7 +394,7 @@ void Session::destroy(Side& side, const Step& step) {
     const bool by_name = step.verb == Verb::destroy || step.verb == Verb::destroy_with_error;
     if (state.error && by_name) life.note_destroyed_late();  // else nothing happens
   } else if (soon && !state.fresh) {
-    life.note_lingers();
+    note_lingers(side);
   } else if (step.verb == Verb::reset && state.fresh) {
     life.may_fail_with(Errc::closed);
   } else if (step.verb == Verb::reset && state.connecting) {

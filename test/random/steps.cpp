@@ -118,10 +118,11 @@ Call& Session::new_call(Side& side, const Step& step) {
   return call;
 }
 
-/// Whether another operation of this life is still to complete that hears of its error. Who closes leaves it to others.
+/// Whether another operation of this life is still to complete that hears of its error.
 bool Session::others_hear(const Call& late) const {
   return std::ranges::any_of(calls_, [&](const std::unique_ptr<Call>& call) {
-    return call.get() != &late && call->life == late.life && !call->done && call->by_libnet && call->verb != Verb::close;
+    return call.get() != &late && call->life == late.life && !call->done && call->by_libnet &&
+           !call->comes_too_late_to_hear;
   });
 }
 

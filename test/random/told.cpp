@@ -1,5 +1,7 @@
 #include <boost/asio/error.hpp>
 
+#include <algorithm>
+
 #include "random/session.hpp"
 
 /// What libnet tells: events, bytes, completions. All of it passes here, and is shown to the oracle.
@@ -68,8 +70,7 @@ void Session::completed(Call& call, const error_code& code, const Result& result
     require(code == call.only.front() || code == asio::error::operation_aborted || code == Errc::timed_out, "codes",
             call.text + " completes with " + text_of(code));
   }
-  const bool hears = call.verb != Verb::close;  // who closes leaves the error to others
-  if (hears && code && call.life != nullptr && call.life->permits_failure(code)) call.life->note_heard();
+  if (!call.comes_too_late_to_hear && code && call.life != nullptr && call.life->permits_failure(code)) call.life->note_heard();
   switch (call.verb) {
     case Verb::read:
     case Verb::read_some: completed_read(call, code, result); break;
@@ -106,19 +107,23 @@ void Session::completed_pipe(Call& call, const Result& result) {
 
 // --- pipes -----------------------------------------------------------------------------------------------------------
 
+/// One pipe may pass on what another one does.
 void Session::sync_pipes() {
-  for (const Piping& piping : pipings_) sync(piping);
+  while (std::ranges::any_of(pipings_, [this](const Piping& piping) { return sync(piping); })) {
+  }
 }
 
 /// What the destination says to have written beyond what the session wrote came out of the pipe.
-void Session::sync(const Piping& piping) {
+/// @return  Whether something did.
+bool Session::sync(const Piping& piping) {
   const Side& destination = *piping.destination;
-  if (destination.life != piping.to || destination.dropped) return;
+  if (destination.life != piping.to || destination.dropped) return false;
   const std::uint64_t written = destination.socket.bytes_written();
-  if (written <= piping.to->out.written()) return;
-  const std::size_t size = written - piping.to->out.written();
-  piping.call->piped += size;
-  piping.to->wrote(piping.from->take(size), nullptr, false);
+  if (written <= piping.to->out.written()) return false;
+  const std::string bytes = piping.from->take(written - piping.to->out.written());
+  piping.call->piped += bytes.size();
+  piping.to->wrote(bytes, nullptr, false);
+  return !bytes.empty();
 }
 
 }  // namespace libnet::test::random
