@@ -106,6 +106,28 @@ BEHAVIOUR(B231_never_connected_it_just_closes, one_wire) {
   BOOST_TEST(make_and_leave() == before);
 }
 
+BEHAVIOUR(B231_never_connected_it_closes_under_those_who_wait, one_wire) {
+  for (const bool listens : {false, true}) {
+    std::vector<error_code> results;
+    const auto note = [&](const error_code& result, const auto&...) { results.push_back(result); };
+    int closed = 0;
+    {
+      Socket socket(world.io());
+      if (listens) socket.on(event::close, [&](bool) { ++closed; });
+      socket.async_wait(event::connect, note);
+      socket.async_wait(event::drain, note);
+      socket.async_wait(event::close, [&](const error_code& result, bool) { results.push_back(result); });
+    }
+    world.run();  // returns: nobody can connect it any more
+    BOOST_TEST(results.size() == 3U);
+    for (const error_code& result : results) {
+      const bool closes = &result == &results.back();
+      BOOST_TEST(result == (closes ? error_code() : error_code(asio::error::operation_aborted)));
+    }
+    BOOST_TEST(closed == (listens ? 1 : 0));
+  }
+}
+
 BEHAVIOUR(B231_while_connecting_it_gives_up, all_wires) {
   Server server(world.io());
   Recorder recorder;

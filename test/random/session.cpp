@@ -191,9 +191,14 @@ void Session::finish_alone() {
   require(somebody_lives_on(), "hangs", "everything is closed, and run() does not return");
 }
 
-/// With listeners and without a handle: nobody can end it any more.
+/// With listeners or operations, and without a handle: nobody can end it any more.
 bool Session::somebody_lives_on() {
-  const auto lives_on = [](const Side* side) { return side->dropped && side->listens && !side->life->closed(); };
+  const auto waits = [this](const Life* life) {
+    return std::ranges::any_of(calls_, [&](const auto& call) { return call->life == life && call->by_libnet && !call->done; });
+  };
+  const auto lives_on = [&](const Side* side) {
+    return side->dropped && (side->listens ? !side->life->closed() : waits(side->life));
+  };
   const auto all = sides();
   return std::ranges::any_of(all, lives_on);
 }

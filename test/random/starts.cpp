@@ -423,9 +423,6 @@ void Session::drop(Side& side) {
   const State state = state_of(side);
   if (!state.over && state.connecting) side.life->note_destroyed();
   if (!state.over) side.life->note_dropped();
-  for (const auto& call : calls_) {  // nobody can connect it any more, and what waits for that waits for ever
-    if (call->life == side.life && state.fresh && !call->done) call->by_libnet = false;
-  }
   side.dropped = true;
   const Calling inside(*this);
   side.socket = Socket();

@@ -142,7 +142,9 @@ void Connection::step() {
 /// A socket that nobody holds, listens to or waits for ends by itself.
 void Connection::after_step() noexcept {
   if (idle_timer_) idle_timer_->end_step();
-  if (has_handles() || !listeners_.empty() || !waiting_.empty() || receiving_.has_reader()) return;
+  if (has_handles()) return;
+  if (phase_ == Phase::fresh && !waiting_.empty()) return destroy({});  // nobody can connect it any more
+  if (!listeners_.empty() || !waiting_.empty() || receiving_.has_reader()) return;
   if (phase_ == Phase::connecting) destroy({});
   if (phase_ == Phase::open) handler_returned();
 }
