@@ -414,6 +414,29 @@ BEHAVIOUR(B245_a_held_piece_holds_the_end_while_nobody_reads_awaited, all_wires)
   BOOST_TEST(recorder.of("client") == events, per_element);
 }
 
+BEHAVIOUR(B303_a_held_piece_is_still_bytes_when_the_end_has_come_awaited, all_wires) {
+  auto [client, server] = world.pair();
+  client.set_encoding(Encoding::utf8);
+  server.end("a\xE2\x82");
+  std::string text;
+  std::string bytes;
+  world.await([](Socket socket, std::string& into) -> asio::awaitable<void> {
+    into = (co_await socket.async_read()).to_string();
+  }(client, text));
+  world.settle();
+  BOOST_TEST(text == "a");
+  BOOST_TEST(client.readable());
+  world.await([](Socket socket, std::string& into) -> asio::awaitable<void> {
+    std::array<char, 8> memory;
+    into.assign(memory.data(), co_await socket.async_read_some(asio::buffer(memory)));
+    const auto [code, size] = co_await socket.async_read_some(asio::buffer(memory), asio::as_tuple(libnet::use_awaitable));
+    BOOST_TEST(code == asio::error::eof);
+    BOOST_TEST(size == 0U);
+  }(client, bytes));
+  BOOST_TEST(bytes == "\xE2\x82");
+  world.run();
+}
+
 BEHAVIOUR(B245_a_half_open_socket_reads_the_held_piece_at_the_end_awaited, all_wires) {
   auto [client, server] = world.pair({.allow_half_open = true});
   client.set_encoding(Encoding::utf8);

@@ -108,7 +108,7 @@ void Life::receive_text(std::string_view text, Encoding encoding) {
   const auto add = [&](std::size_t size) { decoded.append(reinterpret_cast<const char*>(piece.data()), size); };
   // The end may have come behind any byte: then what follows it is not seen.
   const auto ends_here = [&] {
-    if (!peer->may_have_ended()) return false;
+    if (!peer->may_have_ended() && !may_be_gone()) return false;
     core::TextDecoder rest = decoder;
     std::array<std::byte, 64> last;
     const std::size_t size = rest.finish(last.data());

@@ -197,7 +197,8 @@ bool Session::somebody_lives_on() {
     return std::ranges::any_of(calls_, [&](const auto& call) { return call->life == life && call->by_libnet && !call->done; });
   };
   const auto lives_on = [&](const Side* side) {
-    return side->dropped && (side->listens ? !side->life->closed() : waits(side->life));
+    const bool listens = side->data || side->receiver || waits(side->life);
+    return side->dropped && (side->listens ? !side->life->closed() : listens);
   };
   const auto all = sides();
   return std::ranges::any_of(all, lives_on);

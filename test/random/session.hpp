@@ -178,7 +178,8 @@ class Session {
   void deliver(Side& side, Life& life, std::string_view bytes, Encoding encoding, bool by_event);
   void completed(Call& call, const error_code& code, const Result& result);
   void completed_read(Call& call, const error_code& code, const Result& result);
-  void completed_pipe(Call& call, const Result& result);
+  void completed_pipe(Call& call, const error_code& code, const Result& result);
+  static void note_heard(const Side& side, Life& life, const error_code& code);
   void sync_pipes();
   bool sync(const Piping& piping);
 

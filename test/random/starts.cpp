@@ -157,7 +157,7 @@ void Session::begin_read(Call& call, Side& side) {
   } else if (side.life->lingers() && !state.over) {
     call.only = {Errc::closed, asio::error::operation_aborted, asio::error::eof, error_code()};
     if (state.error) call.only.push_back(state.error);
-    if (state.consumed) call.only.emplace_back(Errc::busy);
+    if (state.consumed || side.readers != 0) call.only.emplace_back(Errc::busy);
   } else if (state.consumed && !state.over) {
     call.only = {Errc::busy};
     if (side.life->peer_may_have_ended()) call.only.insert(call.only.end(), {error_code(), asio::error::eof});
@@ -441,6 +441,8 @@ Call* Session::pipe(Side& side, const Step& step) {
   const auto begin = [this, &call, &side, destination, options] {
     if (side.dropped || destination->dropped || destination->has_pipe) return false;
     if (would_go_round(side, *destination)) return false;
+    // Each direction of a connection of records waits for the other one.
+    if (&side == destination && case_.setup.wire == static_cast<std::uint64_t>(Wire::record)) return false;
     begin_pipe(call, side, *destination, options.end);
     return true;
   };

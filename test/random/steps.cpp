@@ -133,7 +133,6 @@ void Session::expect_late(Call& call, const State& state) const {
   } else if (state.error && !call.life->resets() && call.verb != Verb::connect) {
     call.only = {call.life->heard() || !call.by_libnet ? error_code(Errc::closed) : state.error};
     if (others_hear(call)) call.only.emplace_back(Errc::closed);
-    if (call.by_libnet) call.life->note_heard();
   } else {
     call.only = {Errc::closed};
     if (call.life->resets()) call.only.push_back(Errc::destroyed);

@@ -70,12 +70,12 @@ void Session::completed(Call& call, const error_code& code, const Result& result
     require(code == call.only.front() || code == asio::error::operation_aborted || code == Errc::timed_out, "codes",
             call.text + " completes with " + text_of(code));
   }
-  if (!call.comes_too_late_to_hear && code && call.life != nullptr && call.life->permits_failure(code)) call.life->note_heard();
+  if (call.life != nullptr && !call.comes_too_late_to_hear) note_heard(*call.side, *call.life, code);
   switch (call.verb) {
     case Verb::read:
     case Verb::read_some: completed_read(call, code, result); break;
     case Verb::write: call.life->completed_write(call, code, result.count); break;
-    case Verb::pipe: completed_pipe(call, result); break;
+    case Verb::pipe: completed_pipe(call, code, result); break;
     case Verb::accept:
       if (!code) arrived(*call.side->line, result.socket, call.generation);
       break;
@@ -83,6 +83,11 @@ void Session::completed(Call& call, const error_code& code, const Result& result
   }
   if (call.then) execute(*call.then, By::handler);
   call.side->last_bytes.clear();
+}
+
+/// Its own time limit and the like are no error of the connection.
+void Session::note_heard(const Side& side, Life& life, const error_code& code) {
+  if (code && side.life == &life && !side.dropped && side.socket.error().code() == code) life.note_heard();
 }
 
 void Session::completed_read(Call& call, const error_code& code, const Result& result) {
@@ -94,11 +99,12 @@ void Session::completed_read(Call& call, const error_code& code, const Result& r
   if (some ? code == asio::error::eof : !code) call.life->told_end(false);
 }
 
-void Session::completed_pipe(Call& call, const Result& result) {
+void Session::completed_pipe(Call& call, const error_code& code, const Result& result) {
   if (call.counted) --call.side->readers;
   std::erase_if(pipings_, [&](const Piping& piping) {
     if (piping.call != &call) return false;
     piping.destination->has_pipe = false;
+    note_heard(*piping.destination, *piping.to, code);
     return true;
   });
   require(result.count == call.piped, "bytes",

@@ -696,17 +696,17 @@ bool Connection::may_have_input() { return phase_ == Phase::failing || transport
 /// Nobody consumes: see the end or an error of a connection on which nothing waits unread.
 void Connection::watch_input() {
   using transport::Waiting;
-  const bool put_back = receiving_.has_put_back();
-  const transport::Peek peek = !put_back && may_have_input()
+  const bool kept = receiving_.has_put_back() || receiving_.holds();  // as text or as bytes: who consumes decides
+  const transport::Peek peek = !kept && may_have_input()
                                    ? transport_->peek_end()
-                                   : transport::Peek{put_back ? Waiting::data : Waiting::nothing, {}};
+                                   : transport::Peek{kept ? Waiting::data : Waiting::nothing, {}};
   switch (peek.waiting) {
     case Waiting::data:
       if (phase_ == Phase::failing) limit_wait_for_reader();
       break;
     case Waiting::nothing:
-      if (phase_ == Phase::failing) return receiving_.flush_held() ? mark(Due::input) : enter_closing();
-      if (!put_back) static_cast<void>(transport_->ready_to_read());
+      if (phase_ == Phase::failing) return enter_closing();
+      static_cast<void>(transport_->ready_to_read());
       break;
     case Waiting::end:
       if (phase_ == Phase::failing) return input_ended();

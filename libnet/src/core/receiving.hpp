@@ -121,6 +121,8 @@ class Receiving {
   /// @name Text
   /// @{
   bool decodes() const noexcept { return filter_ && filter_->decoder.encoding() != Encoding::bytes; }
+  /// The decoder holds bytes that are no whole character yet.
+  bool holds() const noexcept { return filter_ && !filter_->decoder.held().empty(); }
   /// Whether there is something to deliver to `consumer` that was received before. What a decoder holds is that for who takes
   /// bytes; who wants text waits for the rest of it.
   bool has_kept(Consumer consumer) const noexcept { return has_put_back() || (is_raw(consumer) && holds()); }
@@ -171,7 +173,6 @@ class Receiving {
   InputFilter& filter();
   bool put_behind(std::span<const std::byte> bytes);
   void lease(Block& block, std::size_t bytes);
-  bool holds() const noexcept { return filter_ && !filter_->decoder.held().empty(); }
   transport::Result read_new(transport::Transport& transport, std::span<std::byte> memory) {
     const transport::Result result = transport.try_read(memory);
     bytes_read_ += result.bytes;
