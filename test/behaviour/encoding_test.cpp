@@ -429,7 +429,7 @@ BEHAVIOUR(B303_a_held_piece_is_still_bytes_when_the_end_has_come_awaited, all_wi
   world.await([](Socket socket, std::string& into) -> asio::awaitable<void> {
     std::array<char, 8> memory;
     into.assign(memory.data(), co_await socket.async_read_some(asio::buffer(memory)));
-    const auto [code, size] = co_await socket.async_read_some(asio::buffer(memory), asio::as_tuple(libnet::use_awaitable));
+    const auto [code, size] = co_await socket.async_read_some(asio::buffer(memory), libnet::as_tuple);
     BOOST_TEST(code == asio::error::eof);
     BOOST_TEST(size == 0U);
   }(client, bytes));
