@@ -55,7 +55,7 @@ void Transport::reset() noexcept {
 // ---- Who is told
 
 void Transport::on_transport_ready() {
-  if (in_handshake() && driven_ == Driven::by_itself) return loop_->schedule(*this);
+  if ((in_handshake() && driven_ == Driven::by_itself) || output_ == Output::alerting) return loop_->schedule(*this);
   tell_ready();
 }
 
@@ -63,6 +63,7 @@ void Transport::on_answer() { loop_->schedule(*this); }
 
 void Transport::run_task() {
   if (in_handshake() && driven_ == Driven::by_itself) return run_handshake();
+  if (output_ == Output::alerting) push_alert();
   tell_ready();
 }
 
@@ -102,6 +103,7 @@ Step Transport::try_handshake() {
   for (;;) {
     push();
     if (phase_ == Phase::verifying) return judge_peer();
+    if (phase_ == Phase::leaving) return let_leave();
     if (session_->waits_for_answer()) return Step::waits;
     bio_.look_again();
     const int ssl_error = call_ssl(bio_, [this] { return SSL_do_handshake(ssl_); }, ssl_);
@@ -143,9 +145,17 @@ Step Transport::judge_peer() {
   if (session_->waits_for_answer()) return Step::waits;
   Explained refusal = session_->accept_peer();
   if (refusal.code) return handshake_failed({refusal.code, "handshake", std::move(refusal.detail)});
+  phase_ = Phase::leaving;
+  return let_leave();
+}
+
+Step Transport::let_leave() {
+  while (!push()) {
+    if (output_ == Output::failed) return handshake_failed(problem_);
+    if (!bio_.lower().ready_to_write()) return Step::waits;
+  }
   phase_ = Phase::secure;
   records_without_data_ = 0;
-  push();
   return Step::done;
 }
 
@@ -155,7 +165,7 @@ Step Transport::handshake_failed(Problem problem) {
   phase_ = Phase::failed;
   input_ = Input::failed;
   if (output_ != Output::failed) output_ = Output::alerting;
-  push();
+  push_alert();
   return Step::failed;
 }
 

@@ -88,6 +88,7 @@ class Transport final : public transport::Transport,
   enum class Phase : std::uint8_t {
     handshaking,
     verifying,  ///< OpenSSL is through; the program has not judged the peer yet.
+    leaving,  ///< The peer is accepted; our last bytes of the handshake have not left yet, and nobody else pushes them.
     secure,
     failed,  ///< The handshake; input and output are failed as well.
   };
@@ -109,10 +110,11 @@ class Transport final : public transport::Transport,
   void tell_awaiting();
 
   // The handshake.
-  bool in_handshake() const noexcept { return phase_ == Phase::handshaking || phase_ == Phase::verifying; }
+  bool in_handshake() const noexcept { return phase_ != Phase::secure && phase_ != Phase::failed; }
   Step try_handshake();
   std::optional<Step> judge_handshake_error(int ssl_error);
   Step judge_peer();
+  Step let_leave();
   Step handshake_failed(Problem problem);
   Problem explained(int ssl_error, const char* operation);
   Problem end_of_handshake_input();
@@ -140,6 +142,7 @@ class Transport final : public transport::Transport,
   void encode_close_notify();
   bool push();
   bool finish_output();
+  void push_alert();
   bool end_is_moot() const noexcept;
   void output_failed(Problem problem);
   void look_for_alert() noexcept;

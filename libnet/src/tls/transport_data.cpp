@@ -164,7 +164,7 @@ void Transport::input_failed(Problem problem) {
 void Transport::protocol_failed(Problem problem) {
   input_failed(std::move(problem));
   if (output_ == Output::open || output_ == Output::ending) output_ = Output::alerting;
-  push();
+  push_alert();
 }
 
 // ---- Output
@@ -291,6 +291,12 @@ bool Transport::finish_output() {
   const error_code error = bio_.lower().shutdown_write();
   if (error && !alerting) output_failed(lower_problem(error, "write"));
   return output_ == Output::ended && bio_.lower().unsent() == 0;
+}
+
+/// Of a connection that has failed nobody else takes care.
+void Transport::push_alert() {
+  while (!push() && output_ == Output::alerting && bio_.lower().ready_to_write()) {
+  }
 }
 
 /// A peer that has ended and is gone does not miss our end. True if that was all it would have got.
