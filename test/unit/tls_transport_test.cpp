@@ -283,6 +283,45 @@ BOOST_DATA_TEST_CASE(garbage_fails_the_handshake, data::make(versions), version)
   BOOST_TEST(told.reached.empty());
 }
 
+BOOST_AUTO_TEST_CASE(an_alert_comes_before_the_error_of_a_failed_write) {
+  Ends ends(TLS1_3_VERSION);
+  SSL_CTX_set_verify(ends.server_context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  auto [first, second] = MemoryTransport::pair(ends.loop, ends.loop);
+  auto& shape = first->shape();
+  auto client = ends.over(std::move(first), ends.client_context.session());
+  auto server = ends.over(std::move(second), ends.server_context.session());
+  Told told;
+  client->observe(&told);
+  drive_ready(ends.context);
+  BOOST_REQUIRE(client->progress() == Progress::secure);
+  BOOST_TEST(read(*server).error == make_error_code(Errc::tls_protocol));
+  shape.fail_write(1, system_error(EPIPE));
+  write(*client, "too late");
+  BOOST_TEST(shape.write_faults() == 1U);
+  BOOST_TEST(write(*client, "again").error == make_error_code(Errc::tls_protocol));
+  BOOST_TEST(client->failure().detail.find("certificate required") != std::string::npos);
+  BOOST_TEST(read(*client).error == make_error_code(Errc::tls_protocol));
+}
+
+BOOST_AUTO_TEST_CASE(lies_on_another_tls_transport) {
+  Ends ends(TLS1_3_VERSION, 5000);
+  ends.shake_hands();
+  const auto over = [&](std::unique_ptr<tls::Transport> lower, const TlsContext& by) {
+    return ends.over(std::move(lower), by.session());
+  };
+  auto client = over(std::move(ends.client), ends.client_context);
+  auto server = over(std::move(ends.server), ends.server_context);
+  TransportUser ours(ends.loop, *client, seed());
+  TransportUser theirs(ends.loop, *server, seed() + 1);
+  const auto there = random_bytes(200'000, seed() + 2);
+  const auto back = random_bytes(300'000, seed() + 3);
+  ours.send(there, true);
+  theirs.send(back, true);
+  BOOST_TEST(drive_until(ends.context, [&] { return ours.ended_well() && theirs.ended_well(); }));
+  BOOST_TEST((theirs.received() == there));
+  BOOST_TEST((ours.received() == back));
+}
+
 BOOST_DATA_TEST_CASE(an_end_during_the_handshake_has_its_own_code, data::make(versions), version) {
   Ends ends(version);
   ends.server->close();
