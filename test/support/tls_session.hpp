@@ -1,16 +1,68 @@
 #pragma once
 
 #include <memory>
+#include <span>
+#include <string>
+#include <utility>
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include <boost/test/unit_test.hpp>
 
+#include "libnet/errc.hpp"
 #include "tls/session.hpp"
 
 namespace libnet::test {
+
+/// A session that trusts whom it meets: what is tested with it is what a transport does.
+class TlsSession final : public tls::Session {
+ public:
+  struct Traits {
+    bool allow_truncation = false;
+    tls::RecordSize record_size = tls::RecordSize::full;
+  };
+
+  explicit TlsSession(SSL* ssl, Traits traits) noexcept : ssl_(ssl), traits_(traits) {}
+  ~TlsSession() override { SSL_free(ssl_); }
+
+  SSL* ssl() const noexcept override { return ssl_; }
+  tls::Role role() const noexcept override { return SSL_is_server(ssl_) == 1 ? tls::Role::server : tls::Role::client; }
+  bool allow_truncation() const noexcept override { return traits_.allow_truncation; }
+  tls::RecordSize record_size() const noexcept override { return traits_.record_size; }
+  std::string protocol() const override { return SSL_get_version(ssl_); }
+
+  bool waits_for_answer() const noexcept override { return waits_; }
+  void observe_answers(tls::AnswerObserver* observer) noexcept override { observer_ = observer; }
+  tls::Explained accept_peer() override { return refusal_; }
+  tls::Explained explain(int, std::span<const std::byte> first_bytes) override {
+    const char* const reason = ERR_reason_error_string(ERR_peek_error());
+    const std::string first(reinterpret_cast<const char*>(first_bytes.data()), first_bytes.size());
+    return {Errc::tls_protocol, (reason != nullptr ? reason : "") + (first.empty() ? "" : ": " + first)};
+  }
+  void prepare_first_write() noexcept override {
+    if (role() == tls::Role::server && SSL_version(ssl_) == TLS1_3_VERSION) SSL_new_session_ticket(ssl_);
+  }
+
+  /// @name The program
+  /// @{
+  void wait_for_answer() noexcept { waits_ = true; }
+  void answer(tls::Explained refusal = {}) {
+    waits_ = false;
+    refusal_ = std::move(refusal);
+    if (observer_ != nullptr) observer_->on_answer();
+  }
+  /// @}
+
+ private:
+  SSL* ssl_;
+  Traits traits_;
+  tls::AnswerObserver* observer_ = nullptr;
+  tls::Explained refusal_;
+  bool waits_ = false;
+};
 
 /// A context for one role with one version, and a certificate of its own if it is a server.
 class TlsContext {
@@ -25,10 +77,10 @@ class TlsContext {
 
   SSL_CTX* get() const noexcept { return context_.get(); }
 
-  std::unique_ptr<tls::Session> session(tls::Session::Traits traits = {}) const {
+  std::unique_ptr<TlsSession> session(TlsSession::Traits traits = {}) const {
     SSL* const ssl = SSL_new(context_.get());
     role_ == tls::Role::server ? SSL_set_accept_state(ssl) : SSL_set_connect_state(ssl);
-    return std::make_unique<tls::Session>(ssl, traits);
+    return std::make_unique<TlsSession>(ssl, traits);
   }
 
  private:

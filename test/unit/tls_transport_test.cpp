@@ -20,7 +20,7 @@
 #include "support/drive.hpp"
 #include "support/seed.hpp"
 #include "support/socket_pair.hpp"
-#include "support/tls_session.hpp"
+#include "support/tls_ends.hpp"
 #include "support/transport_user.hpp"
 #include "transport/descriptor_transport.hpp"
 #include "transport/memory_transport.hpp"
@@ -42,65 +42,6 @@ namespace data = boost::unit_test::data;
 
 const std::array versions{TLS1_2_VERSION, TLS1_3_VERSION};
 
-class Told final : public transport::Transport::Observer {
- public:
-  void on_transport_ready() override { ++times; }
-  void on_transport_progress(Progress progress) override { reached.push_back(progress); }
-  int times = 0;
-  std::vector<Progress> reached;
-};
-
-/// A client and a server over a memory transport.
-struct Ends {
-  explicit Ends(int version, std::size_t capacity = MemoryTransport::default_capacity, tls::Session::Traits traits = {})
-      : client_context(Role::client, version), server_context(Role::server, version) {
-    auto [first, second] = MemoryTransport::pair(loop, loop, capacity);
-    client_lower = first.get();
-    server_lower = second.get();
-    client = over(std::move(first), client_context.session(traits));
-    server = over(std::move(second), server_context.session(traits));
-    client->observe(&client_told);
-    server->observe(&server_told);
-  }
-
-  std::unique_ptr<tls::Transport> over(std::unique_ptr<transport::Transport> lower,
-                                       std::unique_ptr<tls::Session> session) {
-    return std::make_unique<tls::Transport>(loop, std::move(lower), std::string(), std::move(session));
-  }
-
-  bool secure() const { return client->progress() == Progress::secure && server->progress() == Progress::secure; }
-  void shake_hands() {
-    BOOST_REQUIRE(drive_until(context, [this] { return secure(); }));
-    drive_ready(context);
-  }
-
-  boost::asio::io_context context{1};
-  std::shared_ptr<reactor::Loop> loop = reactor::Loop::of(context.get_executor());
-  TlsContext client_context;
-  TlsContext server_context;
-  Told client_told;
-  Told server_told;
-  MemoryTransport* client_lower;
-  MemoryTransport* server_lower;
-  std::unique_ptr<tls::Transport> client;
-  std::unique_ptr<tls::Transport> server;
-};
-
-Result write(transport::Transport& to, std::string_view text) {
-  const iovec only{const_cast<char*>(text.data()), text.size()};
-  return to.try_write({&only, 1});
-}
-
-struct TextResult : Result {
-  std::string text;
-};
-
-TextResult read(transport::Transport& from, std::size_t most = 20'000) {
-  std::vector<char> buffer(most);
-  const Result result = from.try_read(std::as_writable_bytes(std::span(buffer)));
-  return {result, std::string(buffer.data(), result.bytes)};
-}
-
 }  // namespace tls_transport_parts
 
 using namespace tls_transport_parts;
@@ -108,7 +49,7 @@ using namespace tls_transport_parts;
 BOOST_AUTO_TEST_SUITE(tls_transport)
 
 BOOST_DATA_TEST_CASE(shakes_hands_by_itself_and_tells_once, data::make(versions), version) {
-  Ends ends(version);
+  TlsEnds ends(version);
   BOOST_CHECK(ends.client->progress() == Progress::handshaking);
   BOOST_TEST(write(*ends.client, "early").bytes == 0U);
   ends.shake_hands();
@@ -123,7 +64,7 @@ BOOST_DATA_TEST_CASE(shakes_hands_by_itself_and_tells_once, data::make(versions)
 }
 
 BOOST_DATA_TEST_CASE(close_notify_is_the_end_and_the_other_side_goes_on, data::make(versions), version) {
-  Ends ends(version);
+  TlsEnds ends(version);
   ends.shake_hands();
   BOOST_TEST(!ends.client->shutdown_write());
   BOOST_CHECK(read(*ends.server).status == Status::end);
@@ -133,7 +74,7 @@ BOOST_DATA_TEST_CASE(close_notify_is_the_end_and_the_other_side_goes_on, data::m
 }
 
 BOOST_DATA_TEST_CASE(an_end_without_close_notify_is_a_truncation, data::make(versions), version) {
-  Ends ends(version);
+  TlsEnds ends(version);
   ends.shake_hands();
   write(*ends.client, "hello");
   ends.client->close();
@@ -143,7 +84,7 @@ BOOST_DATA_TEST_CASE(an_end_without_close_notify_is_a_truncation, data::make(ver
 }
 
 BOOST_DATA_TEST_CASE(a_truncation_can_be_allowed, data::make(versions), version) {
-  Ends ends(version, MemoryTransport::default_capacity, {.allow_truncation = true});
+  TlsEnds ends(version, MemoryTransport::default_capacity, {.allow_truncation = true});
   ends.shake_hands();
   BOOST_TEST(!ends.client_lower->shutdown_write());
   BOOST_CHECK(read(*ends.server).status == Status::end);
@@ -153,7 +94,7 @@ BOOST_DATA_TEST_CASE(a_truncation_can_be_allowed, data::make(versions), version)
 
 BOOST_DATA_TEST_CASE(moves_megabytes_both_ways, data::make(versions) * data::make({64U, 5000U, 65536U}), version,
                      capacity) {
-  Ends ends(version, capacity);
+  TlsEnds ends(version, capacity);
   ends.shake_hands();
   TransportUser ours(ends.loop, *ends.client, seed());
   TransportUser theirs(ends.loop, *ends.server, seed() + 1);
@@ -170,7 +111,7 @@ BOOST_DATA_TEST_CASE(moves_megabytes_both_ways, data::make(versions) * data::mak
 }
 
 BOOST_DATA_TEST_CASE(shakes_hands_and_moves_bytes_one_at_a_time, data::make(versions), version) {
-  Ends ends(version, 7);
+  TlsEnds ends(version, 7);
   ends.client_lower->shape().limit_reads(1);
   ends.server_lower->shape().limit_writes(1);
   ends.shake_hands();
@@ -184,7 +125,7 @@ BOOST_DATA_TEST_CASE(shakes_hands_and_moves_bytes_one_at_a_time, data::make(vers
 }
 
 BOOST_DATA_TEST_CASE(moves_megabytes_over_tcp, data::make(versions), version) {
-  Ends ends(version);
+  TlsEnds ends(version);
   const auto [first, second] = tcp_pair();
   using transport::DescriptorTransport;
   auto ours = std::make_unique<DescriptorTransport>(ends.loop, first, DescriptorTransport::Kind::tcp);
@@ -206,7 +147,7 @@ BOOST_DATA_TEST_CASE(moves_megabytes_over_tcp, data::make(versions), version) {
 }
 
 BOOST_DATA_TEST_CASE(sent_counts_records_that_have_wholly_left, data::make(versions), version) {
-  Ends ends(version);
+  TlsEnds ends(version);
   ends.shake_hands();
   write(*ends.server, "ticket first");
   ends.client_lower->shape().limit_writes(10);
@@ -221,7 +162,7 @@ BOOST_DATA_TEST_CASE(sent_counts_records_that_have_wholly_left, data::make(versi
 }
 
 BOOST_DATA_TEST_CASE(takes_no_more_than_the_block_may_hold, data::make(versions), version) {
-  Ends ends(version);
+  TlsEnds ends(version);
   ends.shake_hands();
   ends.client_lower->shape().hold_writable();
   const std::string much(1'000'000, 'x');
@@ -233,7 +174,7 @@ BOOST_DATA_TEST_CASE(takes_no_more_than_the_block_may_hold, data::make(versions)
 }
 
 BOOST_AUTO_TEST_CASE(a_key_update_is_answered_although_nobody_reads) {
-  Ends ends(TLS1_3_VERSION);
+  TlsEnds ends(TLS1_3_VERSION);
   ends.shake_hands();
   auto session = static_cast<const tls::Session*>(ends.server->security());
   BOOST_REQUIRE(SSL_key_update(session->ssl(), SSL_KEY_UPDATE_REQUESTED) == 1);
@@ -247,7 +188,7 @@ BOOST_AUTO_TEST_CASE(a_key_update_is_answered_although_nobody_reads) {
 }
 
 BOOST_AUTO_TEST_CASE(our_key_is_renewed_before_its_limit) {
-  Ends ends(TLS1_3_VERSION);
+  TlsEnds ends(TLS1_3_VERSION);
   ends.shake_hands();
   ends.client->limit_records_per_key(3);
   for (int record = 0; record < 20; ++record) {
@@ -257,7 +198,7 @@ BOOST_AUTO_TEST_CASE(our_key_is_renewed_before_its_limit) {
 }
 
 BOOST_AUTO_TEST_CASE(too_many_records_without_data_fail_the_connection) {
-  Ends ends(TLS1_3_VERSION);
+  TlsEnds ends(TLS1_3_VERSION);
   ends.shake_hands();
   ends.server->limit_records_per_key(0);
   auto session = static_cast<const tls::Session*>(ends.server->security());
@@ -270,11 +211,11 @@ BOOST_AUTO_TEST_CASE(too_many_records_without_data_fail_the_connection) {
 }
 
 BOOST_DATA_TEST_CASE(garbage_fails_the_handshake, data::make(versions), version) {
-  Ends ends(version);
+  TlsEnds ends(version);
   ends.client->observe(nullptr);
   auto [first, second] = MemoryTransport::pair(ends.loop, ends.loop);
   auto server = ends.over(std::move(first), ends.server_context.session());
-  Told told;
+  TransportNews told;
   server->observe(&told);
   write(*second, "GET / HTTP/1.1\r\n\r\n");
   BOOST_TEST(drive_until(ends.context, [&] { return told.times > 0; }));
@@ -284,13 +225,13 @@ BOOST_DATA_TEST_CASE(garbage_fails_the_handshake, data::make(versions), version)
 }
 
 BOOST_AUTO_TEST_CASE(an_alert_comes_before_the_error_of_a_failed_write) {
-  Ends ends(TLS1_3_VERSION);
+  TlsEnds ends(TLS1_3_VERSION);
   SSL_CTX_set_verify(ends.server_context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   auto [first, second] = MemoryTransport::pair(ends.loop, ends.loop);
   auto& shape = first->shape();
   auto client = ends.over(std::move(first), ends.client_context.session());
   auto server = ends.over(std::move(second), ends.server_context.session());
-  Told told;
+  TransportNews told;
   client->observe(&told);
   drive_ready(ends.context);
   BOOST_REQUIRE(client->progress() == Progress::secure);
@@ -304,7 +245,7 @@ BOOST_AUTO_TEST_CASE(an_alert_comes_before_the_error_of_a_failed_write) {
 }
 
 BOOST_AUTO_TEST_CASE(lies_on_another_tls_transport) {
-  Ends ends(TLS1_3_VERSION, 5000);
+  TlsEnds ends(TLS1_3_VERSION, 5000);
   ends.shake_hands();
   const auto over = [&](std::unique_ptr<tls::Transport> lower, const TlsContext& by) {
     return ends.over(std::move(lower), by.session());
@@ -323,7 +264,7 @@ BOOST_AUTO_TEST_CASE(lies_on_another_tls_transport) {
 }
 
 BOOST_DATA_TEST_CASE(an_end_during_the_handshake_has_its_own_code, data::make(versions), version) {
-  Ends ends(version);
+  TlsEnds ends(version);
   ends.server->close();
   BOOST_TEST(drive_until(ends.context, [&] { return ends.client_told.times > 0; }));
   const error_code error = read(*ends.client).error;
@@ -336,7 +277,7 @@ BOOST_DATA_TEST_CASE(every_failing_call_below_comes_out_as_an_error, data::make(
     bool fired = true;
     for (std::size_t nth = 1; fired; ++nth) {
       BOOST_REQUIRE(nth < 500U);
-      Ends ends(version, 500);
+      TlsEnds ends(version, 500);
       auto& shape = ends.client_lower->shape();
       reading ? shape.fail_read(nth, system_error(EIO)) : shape.fail_write(nth, system_error(EIO));
       TransportUser ours(ends.loop, *ends.client, seed() + nth);
@@ -361,7 +302,7 @@ BOOST_DATA_TEST_CASE(destroyed_at_every_step_of_the_handshake, data::make(versio
   bool finished = false;
   for (int steps = 0; !finished; ++steps) {
     BOOST_REQUIRE(steps < 200);
-    Ends ends(version);
+    TlsEnds ends(version);
     ends.context.restart();
     for (int step = 0; step < steps; ++step) ends.context.poll_one();
     finished = ends.secure();
@@ -375,7 +316,7 @@ BOOST_DATA_TEST_CASE(destroyed_at_every_step_of_the_handshake, data::make(versio
 
 BOOST_DATA_TEST_CASE(an_allocation_that_fails_in_a_write_takes_nothing, data::make(versions), version) {
   const std::size_t failed = fail_each_allocation([&](AllocationFault& fault) {
-    Ends ends(version);
+    TlsEnds ends(version);
     ends.shake_hands();
     fault.insist([&] { write(*ends.client, "hello"); });
     BOOST_TEST(read(*ends.server).text == "hello");
@@ -385,7 +326,7 @@ BOOST_DATA_TEST_CASE(an_allocation_that_fails_in_a_write_takes_nothing, data::ma
 }
 
 BOOST_DATA_TEST_CASE(dynamic_records_are_small_at_first_and_after_a_silence, data::make(versions), version) {
-  Ends ends(version, 1'000'000, {.record_size = tls::RecordSize::dynamic});
+  TlsEnds ends(version, 1'000'000, {.record_size = tls::RecordSize::dynamic});
   ends.loop->use_manual_clock();
   ends.shake_hands();
   const std::string phase(tls::RecordLimit::small_phase, 'x');

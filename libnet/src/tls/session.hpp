@@ -2,13 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 
-#include <openssl/ssl.h>
+#include <openssl/types.h>
 
-#include "libnet/errc.hpp"
+#include "libnet/error_code.hpp"
 #include "transport/transport.hpp"
 
 namespace libnet::tls {
@@ -16,7 +15,10 @@ namespace libnet::tls {
 enum class Role : std::uint8_t { client, server };
 
 /// How much a record carries.
-enum class RecordSize : std::uint8_t { full, dynamic };
+enum class RecordSize : std::uint8_t {
+  full,     ///< As much as is there, up to 16 KiB.
+  dynamic,  ///< Little at first and after a silence, so that a slow peer can use it early.
+};
 
 /// What an error of OpenSSL means.
 struct Explained {
@@ -33,47 +35,39 @@ class AnswerObserver {
   ~AnswerObserver() = default;
 };
 
-/// One connection's state in OpenSSL; no input or output of its own.
-class Session final : public transport::Security {
+/// One connection's state in OpenSSL and what was decided for it: whom it trusts, what it offers. It has no input or output
+/// of its own; a Transport owns it and gives it both.
+class Session : public transport::Security {
  public:
-  struct Traits {
-    bool allow_truncation = false;
-    RecordSize record_size = RecordSize::full;
-  };
-
-  /// Takes over `ssl`, whose role is set.
-  Session(SSL* ssl, Traits traits) noexcept;
+  Session() = default;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  ~Session();
+  virtual ~Session() = default;
 
-  SSL* ssl() const noexcept { return ssl_; }
-  Role role() const noexcept { return SSL_is_server(ssl_) == 1 ? Role::server : Role::client; }
-  bool allow_truncation() const noexcept { return traits_.allow_truncation; }
-  RecordSize record_size() const noexcept { return traits_.record_size; }
-  std::string protocol() const override { return SSL_get_version(ssl_); }
+  /// Lives as long as this object.
+  virtual SSL* ssl() const noexcept = 0;
+  virtual Role role() const noexcept = 0;
+  /// Whether the end of the connection is one of the data, although the peer has not said so.
+  virtual bool allow_truncation() const noexcept = 0;
+  virtual RecordSize record_size() const noexcept = 0;
 
-  /// OpenSSL's handshake stopped for an answer of the program's.
-  bool waits_for_answer() const noexcept { return waits_; }
-  void observe_answers(AnswerObserver* observer) noexcept { observer_ = observer; }
-  void wait_for_answer() noexcept { waits_ = true; }
-  void answer() {
-    waits_ = false;
-    if (observer_ != nullptr) observer_->on_answer();
-  }
+  /// @name Answers
+  /// What the program is asked during the handshake it may answer later.
+  /// @{
+  /// The handshake does not go on before there is an answer, or is over and nobody has judged the peer yet.
+  virtual bool waits_for_answer() const noexcept = 0;
+  /// Null: nobody.
+  virtual void observe_answers(AnswerObserver* observer) noexcept = 0;
+  /// Called once when OpenSSL's handshake has ended and no answer is missing: what speaks against the peer, or no error.
+  virtual Explained accept_peer() = 0;
+  /// @}
 
-  /// Called once after the handshake: what speaks against the peer.
-  Explained accept_peer() { return {}; }
-  /// Reads and empties OpenSSL's error queue.
-  Explained explain(int ssl_error, std::span<const std::byte> first_bytes);
-  /// A server asks OpenSSL for one ticket before its first application bytes.
-  void prepare_first_write() noexcept;
-
- private:
-  SSL* ssl_;
-  Traits traits_;
-  AnswerObserver* observer_ = nullptr;
-  bool waits_ = false;
+  /// What an error of a call of OpenSSL's means. Its error queue may be read.
+  /// @param ssl_error    What SSL_get_error says.
+  /// @param first_bytes  The first of the peer, where they tell that it does not speak TLS; else empty.
+  virtual Explained explain(int ssl_error, std::span<const std::byte> first_bytes) = 0;
+  /// The first bytes of the program's are about to be encoded: a server's ticket may go with them.
+  virtual void prepare_first_write() noexcept = 0;
 };
 
 }  // namespace libnet::tls

@@ -1,20 +1,18 @@
 #include "tls/transport.hpp"
 
-#include <cerrno>
 #include <new>
 #include <utility>
 
 #include <openssl/err.h>
 
+#include "libnet/detail/operation.hpp"
 #include "tls/ssl_call.hpp"
-#include "transport/native.hpp"
 
 /// The life of the transport and its handshake. What comes after it stands in transport_data.cpp.
 namespace libnet::tls {
 
 using transport::Failure;
 using transport::Progress;
-using transport::system_error;
 
 Transport::Transport(std::shared_ptr<reactor::Loop> loop, std::unique_ptr<transport::Transport> lower,
                      std::string received, std::unique_ptr<Session> session, Driven driven)
@@ -95,7 +93,7 @@ Step Transport::handshake_step() {
   try {
     return try_handshake();
   } catch (const std::bad_alloc&) {
-    return handshake_failed({system_error(ENOMEM), "handshake"});
+    return handshake_failed({detail::out_of_memory(), "handshake"});
   }
 }
 

@@ -7,6 +7,9 @@
 #include <span>
 #include <string>
 
+#include <openssl/ssl.h>
+
+#include "libnet/errc.hpp"
 #include "reactor/loop.hpp"
 #include "tls/lower_bio.hpp"
 #include "tls/record_limit.hpp"

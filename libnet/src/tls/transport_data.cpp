@@ -9,6 +9,7 @@
 
 #include <openssl/err.h>
 
+#include "libnet/detail/operation.hpp"
 #include "tls/ssl_call.hpp"
 #include "transport/native.hpp"
 
@@ -318,7 +319,7 @@ error_code Transport::shutdown_write() {
 void Transport::encode_close_notify() {
   call_ssl(bio_, [this] { return SSL_shutdown(ssl_); }, ssl_);
   ERR_clear_error();
-  if (bio_.take_thrown()) output_failed({system_error(ENOMEM), "write"});
+  if (bio_.take_thrown()) output_failed({detail::out_of_memory(), "write"});
 }
 
 /// What is held stays: it was never sent, so `unsent` must not become 0.
@@ -334,7 +335,8 @@ void Transport::look_for_alert() noexcept {
   try {
     std::byte unused{};
     decode({&unused, 1}, false);
-  } catch (...) {  // the next read meets it again
+  } catch (...) {
+    bio_.look_again();  // the next read meets it again
   }
 }
 
