@@ -36,6 +36,9 @@ const std::vector<std::pair<Errc, std::string>> all{
     {Errc::ip_blocked, "ERR_IP_BLOCKED"},
     {Errc::invalid_argument, "ERR_INVALID_ARGUMENT"},
     {Errc::wrong_reactor, "ERR_WRONG_REACTOR"},
+    {Errc::tls_truncated, "ERR_TLS_TRUNCATED"},
+    {Errc::tls_handshake_closed, "ERR_TLS_HANDSHAKE_CLOSED"},
+    {Errc::tls_protocol, "ERR_TLS_PROTOCOL"},
 };
 
 }  // namespace

@@ -33,6 +33,9 @@ enum class Errc {
   ip_blocked,                ///< The block list contains the address.
   invalid_argument,          ///< Options that exclude each other, or text that cannot be decoded.
   wrong_reactor,             ///< The io_context already uses another reactor.
+  tls_truncated,             ///< The peer's end came without the close_notify that says that nothing was cut off.
+  tls_handshake_closed,      ///< The peer ended the connection during the handshake.
+  tls_protocol,              ///< The peer broke the rules of TLS.
 };
 
 /// The category of Errc, named "libnet". Errc::timed_out and Errc::invalid_argument match the generic conditions of the
