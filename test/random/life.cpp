@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <span>
 
 #include "core/text_decoder.hpp"
@@ -23,6 +24,12 @@ bool is_loss_of_peer(const error_code& code) {
 
 bool contains(const std::vector<error_code>& codes, const error_code& code) {
   return std::ranges::find(codes, code) != codes.end();
+}
+
+/// What is made of the bytes that a decoder holds when nothing more comes.
+std::string rest_of(core::TextDecoder decoder) {
+  std::array<std::byte, 4> text;
+  return {reinterpret_cast<const char*>(text.data()), decoder.finish(text.data())};
 }
 
 }  // namespace
@@ -99,32 +106,30 @@ std::string_view Life::take_put_back(std::string_view bytes) {
   return bytes.substr(size);
 }
 
-/// The text has to be that of the next bytes, decoded one after the other; what is left of them at the end gives the rest.
+/// The text has to be that of the next bytes, decoded one after the other; at the end what is left of them gives the rest.
 void Life::receive_text(std::string_view text, Encoding encoding) {
   const std::string raw = peer->out.peek(4 * text.size() + 8);
   core::TextDecoder decoder(encoding);
   std::string decoded;
-  std::array<std::byte, 64> piece;
-  const auto add = [&](std::size_t size) { decoded.append(reinterpret_cast<const char*>(piece.data()), size); };
-  // The end may have come behind any byte: then what follows it is not seen.
-  const auto ends_here = [&] {
-    if (!peer->may_have_ended() && !may_be_gone()) return false;
-    core::TextDecoder rest = decoder;
-    std::array<std::byte, 64> last;
-    const std::size_t size = rest.finish(last.data());
-    return size != 0 && text == decoded + std::string(reinterpret_cast<const char*>(last.data()), size);
-  };
   std::size_t taken = 0;
-  while (decoded.size() < text.size()) {
-    if (ends_here()) return peer->out.skip(taken);
-    if (taken == raw.size()) break;
-    add(decoder.decode(std::as_bytes(std::span(raw).subspan(taken, 1)), piece.data()));
-    ++taken;
+  std::optional<std::size_t> end;  // if it has come behind so many bytes, this is the text
+  const bool may_end = peer->may_have_ended() || may_be_gone();
+  const auto ends_here = [&] {
+    const bool close_to_it = decoded.size() < text.size() && text.size() <= decoded.size() + 4;
+    return may_end && close_to_it && decoded + rest_of(decoder) == text;
+  };
+  for (; decoded.size() < text.size() && taken < raw.size(); ++taken) {
+    if (ends_here()) end = taken;
+    std::array<std::byte, 64> piece;
+    const std::size_t size = decoder.decode(std::as_bytes(std::span(raw).subspan(taken, 1)), piece.data());
+    decoded.append(reinterpret_cast<const char*>(piece.data()), size);
   }
-  require(decoded == text, "bytes",
+  if (ends_here()) end = taken;
+  if (decoded == text) return peer->out.skip(taken - decoder.held().size());
+  require(end.has_value(), "bytes",
           "text that is not that of the bytes at " + std::to_string(peer->out.received()) + ": '" + std::string(text) +
               "' where '" + decoded + "' was due");
-  peer->out.skip(taken - decoder.held().size());
+  if (end) peer->out.skip(*end);
 }
 
 std::string Life::take(std::size_t size) {

@@ -194,7 +194,8 @@ void Session::finish_alone() {
 /// With listeners or operations, and without a handle: nobody can end it any more.
 bool Session::somebody_lives_on() {
   const auto waits = [this](const Life* life) {
-    return std::ranges::any_of(calls_, [&](const auto& call) { return call->life == life && call->by_libnet && !call->done; });
+    return std::ranges::any_of(calls_,
+                               [&](const auto& call) { return call->life == life && call->by_libnet && !call->done; });
   };
   const auto lives_on = [&](const Side* side) {
     const bool listens = side->data || side->receiver || waits(side->life);
