@@ -38,7 +38,8 @@ constexpr std::array entries{
     Entry{Errc::invalid_argument, "ERR_INVALID_ARGUMENT", "invalid argument"},
     Entry{Errc::wrong_reactor, "ERR_WRONG_REACTOR", "the io_context already uses another reactor"},
     Entry{Errc::tls_truncated, "ERR_TLS_TRUNCATED", "the connection ended without a close_notify"},
-    Entry{Errc::tls_handshake_closed, "ERR_TLS_HANDSHAKE_CLOSED", "the peer closed the connection during the TLS handshake"},
+    Entry{Errc::tls_handshake_closed, "ERR_TLS_HANDSHAKE_CLOSED",
+          "the peer closed the connection during the TLS handshake"},
     Entry{Errc::tls_protocol, "ERR_TLS_PROTOCOL", "the peer violated the TLS protocol"},
 };
 

@@ -697,9 +697,8 @@ bool Connection::may_have_input() { return phase_ == Phase::failing || transport
 void Connection::watch_input() {
   using transport::Waiting;
   const bool kept = receiving_.has_put_back() || receiving_.holds();  // as text or as bytes: who consumes decides
-  const transport::Peek peek = !kept && may_have_input()
-                                   ? transport_->peek_end()
-                                   : transport::Peek{kept ? Waiting::data : Waiting::nothing, {}};
+  const transport::Peek peek =
+      !kept && may_have_input() ? transport_->peek_end() : transport::Peek{kept ? Waiting::data : Waiting::nothing, {}};
   switch (peek.waiting) {
     case Waiting::data:
       if (phase_ == Phase::failing) limit_wait_for_reader();
