@@ -157,6 +157,7 @@ void Session::begin_read(Call& call, Side& side) {
   } else if (side.life->lingers() && !state.over) {
     call.only = {Errc::closed, asio::error::operation_aborted, asio::error::eof, error_code()};
     if (state.error) call.only.push_back(state.error);
+    if (call.limited) call.only.emplace_back(Errc::timed_out);
     if (state.consumed || side.readers != 0) call.only.emplace_back(Errc::busy);
   } else if (state.consumed && !state.over) {
     call.only = {Errc::busy};
